@@ -1,0 +1,15 @@
+// The addon's entry: each area adds its functions to the exports of the environment that loads it.
+#include <node_api.h>
+
+namespace mp::node {
+void init_arena(napi_env env, napi_value exports);
+void init_lock(napi_env env, napi_value exports);
+void init_process(napi_env env, napi_value exports);
+}  // namespace mp::node
+
+NAPI_MODULE_INIT() {
+  mp::node::init_arena(env, exports);
+  mp::node::init_lock(env, exports);
+  mp::node::init_process(env, exports);
+  return exports;
+}

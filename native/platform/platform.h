@@ -1,0 +1,153 @@
+// Everything the project needs from an operating system, on one page.
+//
+// One folder per system implements it (linux/ complete; darwin/ and win32/ answer `unsupported`). No algorithm lives
+// behind this seam and no system header in front of it: core/ and node/ include this file and nothing lower.
+// Functions never throw, never allocate unless they say so, and translate errno where it happens.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace mp::platform {
+
+/// Why a system call failed: the errno value and the call's name, for the error the user reads. code 0: it did not.
+struct Failure {
+  int code = 0;
+  const char* syscall = "";
+  explicit operator bool() const { return code != 0; }
+};
+/// The symbolic name of a code ("ENOMEM"), and its sentence ("Cannot allocate memory").
+const char* failure_name(int code);
+const char* failure_text(int code);
+
+// ---- Time ----------------------------------------------------------------------------------------------------------
+
+/// Nanoseconds of a monotonic clock that is the same for every process of this boot.
+int64_t monotonic_now();
+
+// ---- Parking ---------------------------------------------------------------------------------------------------------
+
+using Word = std::atomic<uint32_t>;
+static_assert(Word::is_always_lock_free && sizeof(Word) == 4, "a word is a plain 32-bit cell in shared memory");
+
+/// One word a thread sleeps on, and the value it must still have for sleep to be right.
+struct Watch {
+  Word* word;
+  uint32_t value;
+};
+/// At most this many watches go into one park.
+inline constexpr uint32_t kWatchMax = 128;
+
+/// Sleeps until one of `watches` is unparked or no longer has its value, or `wake_at` (monotonic) has come.
+/// May return early without cause: the caller looks at its words again. Works between processes.
+/// Where the kernel can watch one word only, watches[0] is that word and sleep is cut to 5 ms.
+void park(const Watch* watches, uint32_t count, int64_t wake_at);
+/// Wakes up to `count` threads sleeping on `word`, in any process.
+void unpark(Word* word, uint32_t count);
+inline constexpr uint32_t kAll = 0x7fffffff;
+/// Gives the processor to another thread that is ready.
+void yield();
+/// Tells the processor that this is a spin loop.
+void pause();
+
+// ---- Death -----------------------------------------------------------------------------------------------------------
+
+/// A token lives in shared memory and says whether the thread that took it is alive. The kernel itself marks it and
+/// wakes its watchers when that thread ends by any cause. (Linux: a robust process-shared mutex, taken once.)
+struct alignas(64) Token {
+  unsigned char opaque[64];
+};
+enum class TokenTake { fresh, from_dead, busy, unsupported };
+
+/// Makes the bytes of a token that nobody has taken. Once, by the creator of the memory.
+void token_init(Token* token);
+/// Takes the token for the calling thread; never waits. After from_dead the last taker is certainly gone.
+TokenTake token_take(Token* token);
+/// Gives it back, by the thread that took it, and wakes its watchers.
+void token_release(Token* token);
+/// The word that changes when the taker dies. Watch it with the value just read.
+Word* token_word(Token* token);
+/// Whether the taker of a token with this word is dead, or there is none.
+bool token_dead(const Token* token, uint32_t word_value);
+/// True where only token_dead notices a death and no watcher is woken (no robust lists): re-check every few ms.
+bool token_is_polled();
+/// Identifies how this build lays tokens out; processes that differ cannot share them.
+uint32_t token_layout();
+
+/// Returns when no thread of a process whose token died can still write to shared memory: none runs user code, none is
+/// inside a system call. Bounded by one second. `pid` 0 or a process that lives on (a worker thread's end, exec): only
+/// what still runs of the dead thread itself is waited for, which is nothing.
+void confirm_death(uint32_t pid);
+/// Lets others confirm this process's death. Once per process, before the first token is taken.
+void allow_death_confirmation();
+
+// ---- Memory ----------------------------------------------------------------------------------------------------------
+
+/// An anonymous shared segment of `size` bytes (sparse: nothing is reserved), closed on exec, sealed against shrinking
+/// and growing. Returns its descriptor in *fd.
+Failure memory_create(const char* label, size_t size, int* fd);
+/// An unsealed anonymous file for messages between a parent and its child.
+Failure memory_file(const char* label, int* fd);
+Failure memory_map(int fd, size_t size, void** base);
+void memory_unmap(void* base, size_t size);
+Failure memory_size(int fd, size_t* size);
+/// Backs [offset, offset + size) with real pages, or fails now rather than with SIGBUS later. Refuses with ENOMEM what
+/// would not fit in available memory or under the cgroup's limit.
+Failure memory_reserve(int fd, size_t offset, size_t size);
+
+// ---- Processes -------------------------------------------------------------------------------------------------------
+
+uint32_t process_id();
+uint32_t thread_id();
+/// When `pid` started, in the kernel's units; 0 if there is no such process. pid + start time name a process for good.
+uint64_t process_start_time(uint32_t pid);
+/// Identifies the namespace in which pids are meant (0 where systems have none).
+uint64_t pid_namespace();
+
+struct SpawnRequest {
+  const char* file;         // resolved through PATH unless it holds a slash
+  char* const* argv;        // null-terminated
+  char* const* envp;        // null-terminated
+  const char* cwd;          // or nullptr
+  const int* fds;           // child's descriptor i is fds[i]; -1: /dev/null. All others are closed on exec.
+  int fd_count;
+  bool new_session;         // detached from the parent's terminal and process group
+};
+struct Spawned {
+  uint32_t pid;
+  int handle;               // waitable: a pidfd
+};
+/// Starts a program; returns when its image is loaded, or says which step failed.
+Failure process_spawn(const SpawnRequest& request, Spawned* out);
+/// Sends a signal through the handle: never to a reused pid. ESRCH once it has ended.
+Failure process_signal(int handle, int signal);
+/// Collects a child's end without waiting. *ended false: it still runs. Exit code 0..255, or -N after signal N.
+Failure process_reap(int handle, bool* ended, int32_t* exit_code);
+/// Waits until the handle's process has ended or `wake_at`; false: it still runs. Does not collect.
+/// `interrupt` (may be null) ends the wait when it no longer has `interrupt_value`.
+bool process_wait(int handle, int64_t wake_at, const Word* interrupt, uint32_t interrupt_value);
+/// A handle of this very process, to be inherited by children that must not outlive it.
+Failure process_self_handle(int* handle);
+/// Ends this process when the process behind `parent_handle` is gone: a native thread, so it works while JavaScript is
+/// busy. SIGTERM first; SIGKILL 500 ms later if a handler of it did not end the process.
+Failure follow_parent(int parent_handle);
+
+// ---- Descriptors and signals -----------------------------------------------------------------------------------------
+
+Failure doorbell_create(int* fd);     // an eventfd, close-on-exec, non-blocking
+void doorbell_ring(int fd);
+void doorbell_clear(int fd);
+Failure pipe_create(int* read_end, int* write_end);
+Failure file_read_at(int fd, void* bytes, size_t size, size_t offset);    // all of it, or EIO
+Failure file_write_at(int fd, const void* bytes, size_t size, size_t offset);
+Failure file_resize(int fd, size_t size);
+void close_fd(int fd);
+
+/// Counts SIGINT and SIGTERM that reached a handler of this program (default actions never return). Watched by blocking
+/// waits: a change means "interrupted". Call interrupt_watch() before each long wait: it puts the counter in front of
+/// whatever handler is installed now; a signal whose action is the default is left alone.
+Word* interrupt_word();
+void interrupt_watch();
+
+}  // namespace mp::platform

@@ -1,0 +1,89 @@
+/**
+ * The errors of the package: one base class with a `code`, subclasses only where callers catch by type.
+ *
+ * They are made where they are thrown, so that the stack shows the call; every message names the object and the remedy.
+ */
+
+/** What every error of this package is. `code` is stable (`ERR_MP_…`); messages are for people. */
+export class MultiprocessingError extends Error {
+  readonly code: string;
+  /** Set where the operating system spoke: its symbolic error code and the call that failed. */
+  declare readonly errno?: string;
+  declare readonly syscall?: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions & { errno?: string; syscall?: string }) {
+    super(message, options);
+    this.code = code;
+    if (options?.errno !== undefined) this.errno = options.errno;
+    if (options?.syscall !== undefined) this.syscall = options.syscall;
+  }
+
+  static {
+    Object.defineProperty(this.prototype, 'name', { value: 'MultiprocessingError', configurable: true, writable: true });
+  }
+}
+
+/** A class of error with a fixed code and a `name` of its own, without touching `constructor.name` tricks at throw. */
+function named<T extends new (...args: never[]) => Error>(cls: T, name: string): T {
+  Object.defineProperty(cls.prototype, 'name', { value: name, configurable: true, writable: true });
+  return cls;
+}
+
+/** A wait ended because its timeout passed. */
+export class TimeoutError extends MultiprocessingError {
+  constructor(message: string) {
+    super('ERR_MP_TIMEOUT', message);
+  }
+}
+/** A blocking wait ended because a SIGINT or SIGTERM arrived that the program listens for. */
+export class InterruptedError extends MultiprocessingError {
+  constructor(message: string) {
+    super('ERR_MP_INTERRUPTED', message);
+  }
+}
+/** The wait could never end: this thread itself holds what it waits for. */
+export class DeadlockError extends MultiprocessingError {
+  constructor(message: string) {
+    super('ERR_MP_DEADLOCK', message);
+  }
+}
+/** The handle was closed, or the object it stood for is gone. */
+export class ClosedError extends MultiprocessingError {
+  constructor(message: string) {
+    super('ERR_MP_CLOSED', message);
+  }
+}
+/** A process could not be started, or a call does not fit the state it is in. */
+export class ProcessError extends MultiprocessingError {}
+/** A process ended before it gave a result. */
+export class WorkerDiedError extends MultiprocessingError {
+  readonly pid: number;
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly task: unknown;
+
+  constructor(message: string, end: { pid: number; exitCode: number | null; signal: NodeJS.Signals | null; task?: unknown }) {
+    super('ERR_MP_WORKER_DIED', message);
+    this.pid = end.pid;
+    this.exitCode = end.exitCode;
+    this.signal = end.signal;
+    this.task = end.task;
+  }
+}
+/** An error of another process whose class cannot be found here; `remoteName` is the class it had there. */
+export class RemoteError extends MultiprocessingError {
+  readonly remoteName: string;
+
+  constructor(remoteName: string, message: string) {
+    super('ERR_MP_REMOTE', message);
+    this.remoteName = remoteName;
+  }
+}
+
+named(TimeoutError, 'TimeoutError');
+named(InterruptedError, 'InterruptedError');
+named(DeadlockError, 'DeadlockError');
+named(ClosedError, 'ClosedError');
+named(ProcessError, 'ProcessError');
+named(WorkerDiedError, 'WorkerDiedError');
+named(RemoteError, 'RemoteError');
