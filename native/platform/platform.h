@@ -51,6 +51,15 @@ void yield();
 /// Tells the processor that this is a spin loop.
 void pause();
 
+// ---- Threads ---------------------------------------------------------------------------------------------------------
+
+struct Thread {
+  unsigned long handle;
+};
+/// Starts a native thread with a small stack and all signals blocked (they are for JavaScript's threads).
+Failure thread_start(const char* name, void (*body)(void*), void* argument, Thread* out);
+void thread_join(Thread thread);
+
 // ---- Death -----------------------------------------------------------------------------------------------------------
 
 /// A token lives in shared memory and says whether the thread that took it is alive. The kernel itself marks it and

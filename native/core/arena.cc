@@ -1,0 +1,46 @@
+#include "core/arena.h"
+
+namespace mp {
+
+platform::Failure arena_format(const Arena& arena, uint64_t id) {
+  if (auto failed = platform::memory_reserve(arena.fd, 0, kBitmapsOffset)) return failed;
+  for (uint32_t i = 0; i < kParticipantMax; i++) platform::token_init(&arena.participant(i).token);
+  arena.header().slots_reserved.store(0, std::memory_order_relaxed);
+  arena.header().free_hint.store(1, std::memory_order_relaxed);
+  if (auto failed = arena_grow(arena)) return failed;
+
+  SegmentHeader& s = arena.segment();
+  s.magic = kMagic;
+  s.layout_version = kLayoutVersion;
+  s.kind = kArenaSegment;
+  s.size = kArenaBytes;
+  s.id = id;
+  s.pid_namespace = platform::pid_namespace();
+  s.creator_pid = platform::process_id();
+  s.token_layout = platform::token_layout();
+  s.state.store(kReady, std::memory_order_release);  // last: an opener that sees it sees all of the above
+  return {};
+}
+
+ArenaCheck arena_check(const SegmentHeader& s, size_t mapped_size) {
+  if (s.state.load(std::memory_order_acquire) != kReady) return s.magic == 0 ? ArenaCheck::unready : ArenaCheck::not_an_arena;
+  if (s.magic != kMagic || s.kind != kArenaSegment) return ArenaCheck::not_an_arena;
+  if (s.layout_version != kLayoutVersion) return ArenaCheck::other_version;
+  if (s.size != kArenaBytes || mapped_size < kArenaBytes) return ArenaCheck::other_size;
+  if (s.token_layout != platform::token_layout()) return ArenaCheck::other_libc;
+  return ArenaCheck::ok;
+}
+
+platform::Failure arena_grow(const Arena& arena) {
+  Word& reserved = arena.header().slots_reserved;
+  uint32_t now = reserved.load(std::memory_order_acquire);
+  if (now >= kSlotMax) return {28 /* ENOSPC on every system of ours */, "arena_grow"};
+  // Several may reserve the same chunk at once: reserving twice is harmless, and the count only moves past real pages.
+  if (auto failed = platform::memory_reserve(arena.fd, kSlotsOffset + size_t{now} * sizeof(Slot),
+                                             size_t{kSlotsPerChunk} * sizeof(Slot)))
+    return failed;
+  reserved.compare_exchange_strong(now, now + kSlotsPerChunk, std::memory_order_acq_rel);
+  return {};
+}
+
+}  // namespace mp

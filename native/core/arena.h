@@ -1,0 +1,35 @@
+// The arena: one segment per process tree, inherited by every child, in which all small shared objects live.
+#pragma once
+
+#include "core/layout.h"
+
+namespace mp {
+
+/// A mapping of the arena in this process. Cheap to copy; the mapping lasts as long as the process.
+struct Arena {
+  unsigned char* base = nullptr;
+  int fd = -1;
+
+  SegmentHeader& segment() const { return *reinterpret_cast<SegmentHeader*>(base); }
+  ArenaHeader& header() const { return *reinterpret_cast<ArenaHeader*>(base + kArenaHeaderOffset); }
+  Participant& participant(uint32_t slot) const {
+    return reinterpret_cast<Participant*>(base + kParticipantsOffset)[slot];
+  }
+  Slot& slot(uint32_t index) const { return reinterpret_cast<Slot*>(base + kSlotsOffset)[index]; }
+  /// The cell of a participant's holder bitmap that has the bit of an object.
+  Word& holder_cell(uint32_t participant, uint32_t index) const {
+    return reinterpret_cast<Word*>(base + kBitmapsOffset + participant * kBitmapBytes)[index / 32];
+  }
+};
+constexpr uint32_t holder_bit(uint32_t index) { return 1u << (index % 32); }
+
+enum class ArenaCheck { ok, unready, not_an_arena, other_version, other_libc, other_size };
+
+/// Makes an arena out of a fresh, zeroed segment of kArenaBytes mapped at arena.base. `id` is random.
+platform::Failure arena_format(const Arena& arena, uint64_t id);
+/// Says whether a mapped segment is an arena this build can use. Reads the header only.
+ArenaCheck arena_check(const SegmentHeader& header, size_t mapped_size);
+/// Reserves pages for one more chunk of slots. ENOSPC when all kSlotMax are in use.
+platform::Failure arena_grow(const Arena& arena);
+
+}  // namespace mp

@@ -1,0 +1,155 @@
+// What lies in the arena, and where. Everything another build may rely on is pinned here: a change of a pinned row is a
+// new kLayoutVersion. All members are fixed-width and native-endian; no pointers, no bool; zero bytes are a valid start.
+//
+//   offset      region                                   grows by
+//   0           SegmentHeader, ArenaHeader               one page
+//   4 KiB       Participant[4096]                        made whole at creation (768 KiB)
+//   1 MiB       holder bitmaps [4096][128 KiB]           a page a participant for each 32,768 objects it may hold
+//   513 MiB     Slot[1,048,576]                          64 KiB at a time
+//
+// The file is sparse: what is not reserved costs address space only.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/owner.h"
+#include "platform/platform.h"
+
+namespace mp {
+
+using platform::Token;
+using platform::Word;
+
+inline constexpr uint32_t kMagic = 0x4d50524f;  // "MPRO"
+inline constexpr uint32_t kLayoutVersion = 1;
+
+/// The first 64 bytes of every segment of ours.
+///
+///   field            writer           rule
+///   all but state    creator, once    fixed before state says ready
+///   state            creator, once    kReady is stored last: an opener that sees it sees the rest
+struct SegmentHeader {
+  uint32_t magic;
+  uint32_t layout_version;
+  uint32_t kind;
+  Word state;
+  uint64_t size;
+  uint64_t id;             // random: tells this tree's arena from another's
+  uint64_t pid_namespace;  // in which the pids below mean something
+  uint32_t creator_pid;
+  uint32_t token_layout;   // of the creator's libc
+  uint32_t reserved[4];
+};
+enum SegmentKind : uint32_t { kArenaSegment = 1 };
+enum SegmentState : uint32_t { kUnready = 0, kReady = 1 };
+
+///   field             writer                 rule
+///   participant_high  whoever takes a slot   only grows: no participant above it has ever existed
+///   slots_reserved    whoever grows          only grows: slots below it have real pages
+///   free_hint         anyone                 a hint where to look first; never trusted
+struct ArenaHeader {
+  Word participant_high;
+  Word slots_reserved;
+  Word free_hint;
+  uint32_t reserved[13];
+};
+
+inline constexpr uint32_t kNameBytes = 64;
+
+/// One JavaScript environment (a main thread or a worker thread) of the process tree.
+///
+///   token    state            meaning
+///   free     free(g)          nobody; the next taker becomes generation g+1
+///   taken    free(g)          being taken: the taker has the token and writes the fields
+///   taken    live(g)          a participant, alive
+///   dead     live(g)          it died; whoever takes the token next sweeps it
+///   taken    live(g)          (by a sweeper) being swept: looks alive until its holdings are given back
+///   dead     free(g)          its taker died while taking or its sweeper after the sweep: nothing to give back
+///
+/// P1  Only the thread that has taken the token writes `state`, `pid`, … ; a token has one taker at a time.
+/// P2  live(g) ends only after everything generation g held has been given back (see participants.cc, sweep).
+/// P3  `dropping`, if not 0, is a slot whose last reference may just have gone; the next sweeper tries to free it.
+/// Writers  token: its taker and the kernel. All else: the token's taker. Holder bitmap: see objects.h.
+/// Death    at any step the token is marked by the kernel and P2/P3 tell the next taker what is left to do.
+struct alignas(64) Participant {
+  Token token;
+  Word state;              // generation << 1 | live
+  Word dropping;           // P3
+  Word regions;            // bit r: the holder bitmap's page r is reserved; only grows while live
+  uint32_t pid;
+  uint32_t thread;         // the system's thread id
+  uint32_t environment;    // 0: main thread; else the worker thread's id
+  uint64_t start_time;
+  uint32_t reserved[8];
+  char name[kNameBytes];   // UTF-8, NUL-terminated; shown by lock.owner, may be torn while it is being changed
+};
+
+/// A shared object. Every kind has its lock words at the same place, so a late waiter of an earlier object can at most
+/// wake somebody without cause: slots are type-stable by construction.
+///
+///   header   [31..8] generation  [7..0] kind; see objects.h
+///   word     the lock word, see lock.h      claim   the starving waiter, see lock.h
+///   detail   constant of the kind (a Value's type code)      value   a Value's cell
+struct alignas(64) Slot {
+  Word header;
+  Word word;
+  Word claim;
+  uint32_t detail;
+  std::atomic<uint64_t> value;
+  uint32_t reserved[10];
+};
+
+inline constexpr uint32_t kSlotMax = 1u << 20;
+inline constexpr uint32_t kSlotsPerChunk = 1024;
+inline constexpr size_t kPage = 4096;
+inline constexpr uint32_t kSlotsPerRegion = kPage * 8;      // slots that one page of a holder bitmap covers
+inline constexpr size_t kBitmapBytes = kSlotMax / 8;
+
+inline constexpr size_t kArenaHeaderOffset = sizeof(SegmentHeader);
+inline constexpr size_t kParticipantsOffset = kPage;
+inline constexpr size_t kBitmapsOffset = size_t{1} << 20;
+inline constexpr size_t kSlotsOffset = kBitmapsOffset + kParticipantMax * kBitmapBytes;
+inline constexpr size_t kArenaBytes = kSlotsOffset + size_t{kSlotMax} * sizeof(Slot);
+
+static_assert(kParticipantsOffset + kParticipantMax * sizeof(Participant) <= kBitmapsOffset);
+static_assert(kSlotMax / kSlotsPerRegion <= 32, "Participant::regions has a bit for each");
+static_assert(kSlotsOffset % kPage == 0 && kSlotsPerChunk * sizeof(Slot) % kPage == 0);
+
+//        struct         field              offset  size
+#define MP_LAYOUT(PIN)                              \
+  PIN(SegmentHeader, magic,                 0,     4) \
+  PIN(SegmentHeader, layout_version,        4,     4) \
+  PIN(SegmentHeader, kind,                  8,     4) \
+  PIN(SegmentHeader, state,                12,     4) \
+  PIN(SegmentHeader, size,                 16,     8) \
+  PIN(SegmentHeader, id,                   24,     8) \
+  PIN(SegmentHeader, pid_namespace,        32,     8) \
+  PIN(SegmentHeader, creator_pid,          40,     4) \
+  PIN(SegmentHeader, token_layout,         44,     4) \
+  PIN(ArenaHeader,   participant_high,      0,     4) \
+  PIN(ArenaHeader,   slots_reserved,        4,     4) \
+  PIN(ArenaHeader,   free_hint,             8,     4) \
+  PIN(Participant,   token,                 0,    64) \
+  PIN(Participant,   state,                64,     4) \
+  PIN(Participant,   dropping,             68,     4) \
+  PIN(Participant,   regions,              72,     4) \
+  PIN(Participant,   pid,                  76,     4) \
+  PIN(Participant,   thread,               80,     4) \
+  PIN(Participant,   environment,          84,     4) \
+  PIN(Participant,   start_time,           88,     8) \
+  PIN(Participant,   name,                128,    64) \
+  PIN(Slot,          header,                0,     4) \
+  PIN(Slot,          word,                  4,     4) \
+  PIN(Slot,          claim,                 8,     4) \
+  PIN(Slot,          detail,               12,     4) \
+  PIN(Slot,          value,                16,     8)
+
+#define MP_PIN(type, field, at, bytes) \
+  static_assert(offsetof(type, field) == (at) && sizeof(type::field) == (bytes), #type "." #field " moved");
+MP_LAYOUT(MP_PIN)
+#undef MP_PIN
+static_assert(sizeof(SegmentHeader) == 64 && sizeof(ArenaHeader) == 64 && sizeof(Participant) == 192 && sizeof(Slot) == 64);
+
+}  // namespace mp

@@ -1,0 +1,142 @@
+#include "core/participants.h"
+
+#include "core/lock.h"
+#include "core/objects.h"
+#include "core/point.h"
+
+namespace mp {
+namespace {
+
+using std::memory_order_acquire;
+using std::memory_order_acq_rel;
+using std::memory_order_relaxed;
+using std::memory_order_release;
+using std::memory_order_seq_cst;
+
+constexpr uint32_t state_of(uint32_t generation, bool live) { return (generation % kGenerationMax) << 1 | (live ? 1 : 0); }
+constexpr bool is_live(uint32_t state) { return state & 1; }
+
+/// Gives back everything participant `slot` holds. The caller has taken its token (P1). Repeating any part is harmless.
+void give_back(const Arena& arena, uint32_t slot) {
+  Participant& p = arena.participant(slot);
+  const OwnerId owner = owner_id(slot, p.state.load(memory_order_acquire) >> 1);
+  if (uint32_t index = p.dropping.load(memory_order_acquire)) {  // P3
+    object_free_unheld(arena, index);
+    p.dropping.store(0, memory_order_release);
+  }
+  const uint32_t regions = p.regions.load(memory_order_acquire);
+  const uint32_t reserved = arena.header().slots_reserved.load(memory_order_acquire);
+  for (uint32_t region = 0; region * kSlotsPerRegion < reserved; region++) {
+    if (!(regions & 1u << region)) continue;
+    for (uint32_t at = region * kSlotsPerRegion; at < (region + 1) * kSlotsPerRegion; at += 32) {
+      uint32_t bits = arena.holder_cell(slot, at).load(memory_order_acquire);
+      for (; bits; bits &= bits - 1) {
+        const uint32_t index = at + static_cast<uint32_t>(__builtin_ctz(bits));
+        lock_abandon(arena.slot(index), owner);
+        MP_POINT("sweep.lock_abandoned");
+        object_close(arena, slot, index);
+      }
+    }
+  }
+}
+
+/// Ends a generation after give_back: from here on its ids are nobody's.
+void end_generation(Participant& p) {
+  const uint32_t generation = p.state.load(memory_order_relaxed) >> 1;
+  p.state.store(state_of(generation + 1, false), memory_order_seq_cst);
+  MP_POINT("sweep.generation_ended");
+}
+
+/// Takes the token of a dead participant and sweeps it. False: it is alive, free, or somebody else is at it.
+bool sweep(const Arena& arena, uint32_t slot) {
+  Participant& p = arena.participant(slot);
+  const uint32_t value = platform::token_word(&p.token)->load(memory_order_acquire);
+  if (!is_live(p.state.load(memory_order_acquire)) || !platform::token_dead(&p.token, value)) return false;
+  const auto take = platform::token_take(&p.token);
+  if (take == platform::TokenTake::busy || take == platform::TokenTake::unsupported) return false;
+  if (is_live(p.state.load(memory_order_acquire))) {
+    platform::confirm_death(p.pid);
+    give_back(arena, slot);
+    end_generation(p);
+  }
+  platform::token_release(&p.token);
+  return true;
+}
+
+}  // namespace
+
+OwnerId participant_enter(const Arena& arena, const Identity& who, platform::Failure* failed) {
+  for (uint32_t slot = 1; slot < kParticipantMax; slot++) {
+    Participant& p = arena.participant(slot);
+    const auto take = platform::token_take(&p.token);
+    if (take == platform::TokenTake::unsupported) {
+      *failed = {95 /* EOPNOTSUPP */, "token_take"};
+      return 0;
+    }
+    if (take == platform::TokenTake::busy) continue;
+    MP_POINT("enter.token_taken");
+    if (is_live(p.state.load(memory_order_acquire))) {
+      platform::confirm_death(p.pid);
+      give_back(arena, slot);
+      end_generation(p);
+    }
+    Word& high = arena.header().participant_high;
+    uint32_t h = high.load(memory_order_relaxed);
+    while (h < slot && !high.compare_exchange_weak(h, slot, memory_order_acq_rel)) {
+    }
+    p.pid = who.pid;
+    p.thread = who.thread;
+    p.environment = who.environment;
+    p.start_time = who.start_time;
+    p.name[0] = 0;
+    MP_POINT("enter.fields_written");
+    const uint32_t generation = ((p.state.load(memory_order_relaxed) >> 1) + 1) % kGenerationMax;
+    p.state.store(state_of(generation, true), memory_order_seq_cst);
+    return owner_id(slot, generation);
+  }
+  *failed = {11 /* EAGAIN */, "participant_enter"};
+  return 0;
+}
+
+void participant_leave(const Arena& arena, OwnerId me) {
+  const uint32_t slot = owner_slot(me);
+  Participant& p = arena.participant(slot);
+  give_back(arena, slot);
+  end_generation(p);
+  platform::token_release(&p.token);
+}
+
+void participant_rename(const Arena& arena, OwnerId me, const char* name) {
+  char* to = arena.participant(owner_slot(me)).name;
+  uint32_t n = 0;
+  while (n < kNameBytes - 1 && name[n]) n++;
+  if (name[n]) {
+    while (n > 0 && (static_cast<unsigned char>(name[n]) & 0xc0) == 0x80) n--;  // not in the middle of a character
+  }
+  for (uint32_t i = 0; i < n; i++) to[i] = name[i];
+  to[n] = 0;
+}
+
+uint32_t participants_sweep(const Arena& arena) {
+  uint32_t swept = 0;
+  const uint32_t high = arena.header().participant_high.load(memory_order_acquire);
+  for (uint32_t slot = 1; slot <= high; slot++) swept += sweep(arena, slot) ? 1 : 0;
+  return swept;
+}
+
+bool owner_dead(const Arena& arena, OwnerId owner, platform::Watch* watch) {
+  Participant& p = arena.participant(owner_slot(owner));
+  Word* word = platform::token_word(&p.token);
+  const uint32_t value = word->load(memory_order_acquire);
+  // The token is read before the state: the other way round a slot taken anew in between would look like the old owner.
+  if (p.state.load(memory_order_acquire) != state_of(owner_generation(owner), true)) return true;
+  *watch = {word, value};
+  return platform::token_dead(&p.token, value);
+}
+
+const Participant* participant_of(const Arena& arena, OwnerId owner) {
+  const Participant& p = arena.participant(owner_slot(owner));
+  return p.state.load(memory_order_acquire) == state_of(owner_generation(owner), true) ? &p : nullptr;
+}
+
+}  // namespace mp

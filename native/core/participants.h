@@ -1,0 +1,31 @@
+// Participants: who shares the arena, whether they live, and giving back what the dead held.
+#pragma once
+
+#include "core/arena.h"
+
+namespace mp {
+
+struct Identity {
+  uint32_t pid;
+  uint32_t thread;
+  uint32_t environment;
+  uint64_t start_time;
+};
+
+/// Makes the calling thread a participant; never waits for another one. 0: all slots are taken by live ones.
+/// Sweeps the slot first if its last participant died.
+OwnerId participant_enter(const Arena& arena, const Identity& who, platform::Failure* failed);
+/// Ends the calling thread's participation: what it holds is given back exactly as if it had died.
+void participant_leave(const Arena& arena, OwnerId me);
+/// Changes the name others see. Longer ones are cut at a character.
+void participant_rename(const Arena& arena, OwnerId me, const char* name);
+
+/// Sweeps every participant that has died. Returns how many.
+uint32_t participants_sweep(const Arena& arena);
+
+/// Whether an owner is dead or gone. If not, *watch is the token word and value that change when it dies.
+bool owner_dead(const Arena& arena, OwnerId owner, platform::Watch* watch);
+/// The participant behind an id, or nullptr if that generation is over.
+const Participant* participant_of(const Arena& arena, OwnerId owner);
+
+}  // namespace mp

@@ -1,0 +1,267 @@
+// The arena, participants and objects for JavaScript. None of it is hot: node-addon-api.
+#include <napi.h>
+
+#include <mutex>
+
+#include "core/lock.h"
+#include "core/objects.h"
+#include "core/participants.h"
+#include "node/environment.h"
+
+namespace mp::node {
+namespace {
+
+Environment& self(const Napi::CallbackInfo& info) { return *static_cast<Environment*>(info.Data()); }
+
+void fail(Napi::Env env, const platform::Failure& f) {
+  auto error = Napi::Error::New(env, std::string(f.syscall) + ": " + platform::failure_text(f.code) + " (" +
+                                         platform::failure_name(f.code) + ")");
+  error.Set("errno", Napi::String::New(env, platform::failure_name(f.code)));
+  error.Set("syscall", Napi::String::New(env, f.syscall));
+  error.ThrowAsJavaScriptException();
+}
+
+std::mutex& arena_mutex() {
+  static std::mutex m;  // two threads of one process may want the arena at once
+  return m;
+}
+
+// createArena(id: bigint): makes this tree's arena unless this process has one already.
+void create_arena(const Napi::CallbackInfo& info) {
+  const std::lock_guard guard(arena_mutex());
+  Arena& arena = process_arena();
+  if (arena.base != nullptr) return;
+  bool lossless;
+  const uint64_t id = info[0].As<Napi::BigInt>().Uint64Value(&lossless);
+  Arena made;
+  void* base = nullptr;
+  auto failed = platform::memory_create("multiproc-arena", kArenaBytes, &made.fd);
+  if (failed) return fail(info.Env(), failed);
+  if (!(failed = platform::memory_map(made.fd, kArenaBytes, &base))) {
+    made.base = static_cast<unsigned char*>(base);
+    failed = arena_format(made, id);
+  }
+  if (failed) {
+    if (base != nullptr) platform::memory_unmap(base, kArenaBytes);
+    platform::close_fd(made.fd);
+    return fail(info.Env(), failed);
+  }
+  arena = made;
+}
+
+// openArena(fd) → '' or why it cannot be used. Takes the descriptor over.
+Napi::Value open_arena(const Napi::CallbackInfo& info) {
+  const std::lock_guard guard(arena_mutex());
+  Napi::Env env = info.Env();
+  Arena& arena = process_arena();
+  if (arena.base != nullptr) return Napi::String::New(env, "");
+  const int fd = info[0].As<Napi::Number>().Int32Value();
+  size_t size = 0;
+  if (auto failed = platform::memory_size(fd, &size)) return fail(env, failed), env.Undefined();
+  SegmentHeader header;
+  if (size < sizeof header || platform::file_read_at(fd, &header, sizeof header, 0)) return Napi::String::New(env, "not_an_arena");
+  switch (arena_check(header, size)) {
+    case ArenaCheck::ok: break;
+    case ArenaCheck::unready: return Napi::String::New(env, "unready");
+    case ArenaCheck::not_an_arena: return Napi::String::New(env, "not_an_arena");
+    case ArenaCheck::other_version: return Napi::String::New(env, "other_version");
+    case ArenaCheck::other_libc: return Napi::String::New(env, "other_libc");
+    case ArenaCheck::other_size: return Napi::String::New(env, "other_size");
+  }
+  void* base;
+  if (auto failed = platform::memory_map(fd, kArenaBytes, &base)) return fail(env, failed), env.Undefined();
+  arena.base = static_cast<unsigned char*>(base);
+  arena.fd = fd;
+  return Napi::String::New(env, "");
+}
+
+// arenaInfo() → { fd, id } or null before there is one
+Napi::Value arena_info(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const Arena& arena = process_arena();
+  if (arena.base == nullptr) return env.Null();
+  auto o = Napi::Object::New(env);
+  o.Set("fd", arena.fd);
+  o.Set("id", Napi::BigInt::New(env, arena.segment().id));
+  return o;
+}
+
+// slots() → ArrayBuffer over all slots
+Napi::Value slots(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const Arena& arena = process_arena();
+  constexpr size_t bytes = size_t{kSlotMax} * sizeof(Slot);
+  napi_value buffer;
+  const napi_status status = napi_create_external_arraybuffer(
+      env, arena.base + kSlotsOffset, bytes, [](napi_env, void*, void*) {}, nullptr, &buffer);
+  if (status != napi_ok) {
+    // napi_no_external_buffers_allowed: Electron and other runtimes with a V8 memory cage
+    fail(env, {95, status == napi_no_external_buffers_allowed ? "external array buffers are not allowed here"
+                                                              : "napi_create_external_arraybuffer"});
+    return env.Undefined();
+  }
+  // V8 counts external bytes as if they were heap and would collect for it; these are mostly not even memory.
+  int64_t adjusted;
+  napi_adjust_external_memory(env, -static_cast<int64_t>(bytes), &adjusted);
+  return Napi::Value(env, buffer);
+}
+
+// enter(environmentId) → owner id of this environment
+Napi::Value enter(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Environment& e = self(info);
+  if (e.me == 0) {
+    platform::allow_death_confirmation();
+    const uint32_t pid = platform::process_id();
+    const Identity who{pid, platform::thread_id(), info[0].As<Napi::Number>().Uint32Value(), platform::process_start_time(pid)};
+    platform::Failure failed;
+    e.me = participant_enter(process_arena(), who, &failed);
+    if (failed) return fail(env, failed), env.Undefined();
+  }
+  return Napi::Number::New(env, e.me);
+}
+
+// rename(name)
+void rename_participant(const Napi::CallbackInfo& info) {
+  participant_rename(process_arena(), self(info).me, info[0].As<Napi::String>().Utf8Value().c_str());
+}
+
+// ownerInfo(ownerId) → { pid, thread, environment, name } or null if it is no more
+Napi::Value owner_info(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const OwnerId owner = info[0].As<Napi::Number>().Uint32Value() & kOwnerMask;
+  const Participant* p = participant_of(process_arena(), owner);
+  if (p == nullptr) return env.Null();
+  auto o = Napi::Object::New(env);
+  o.Set("pid", p->pid);
+  o.Set("environment", p->environment);
+  char name[kNameBytes];
+  memcpy(name, p->name, sizeof name);
+  name[sizeof name - 1] = 0;
+  o.Set("name", static_cast<const char*>(name));
+  return o;
+}
+
+// ownerAlive(ownerId): the generation goes on and its token is not marked
+Napi::Value owner_alive(const Napi::CallbackInfo& info) {
+  platform::Watch unused;
+  return Napi::Boolean::New(info.Env(), !owner_dead(process_arena(), info[0].As<Napi::Number>().Uint32Value() & kOwnerMask, &unused));
+}
+
+// sweep() → how many dead participants were swept
+Napi::Value sweep(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), participants_sweep(process_arena())); }
+
+// createObject(kind, detail) → slot index
+Napi::Value create_object(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  uint32_t index;
+  const uint32_t kind = info[0].As<Napi::Number>().Uint32Value(), detail = info[1].As<Napi::Number>().Uint32Value();
+  if (auto failed = object_create(process_arena(), self(info).me, kind, detail, 0, &index)) return fail(env, failed), env.Undefined();
+  return Napi::Number::New(env, index);
+}
+
+// openObject(index, generation, kind) → false: that object is gone
+Napi::Value open_object(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  platform::Failure failed;
+  const bool opened = object_open(process_arena(), self(info).me, info[0].As<Napi::Number>().Uint32Value(),
+                                  info[1].As<Napi::Number>().Uint32Value(), info[2].As<Napi::Number>().Uint32Value(), &failed);
+  if (failed) return fail(env, failed), env.Undefined();
+  return Napi::Boolean::New(env, opened);
+}
+
+// grantObject(ownerId, index) → false: that participant is gone
+Napi::Value grant_object(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  platform::Failure failed;
+  const bool granted = object_grant(process_arena(), info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Number>().Uint32Value(), &failed);
+  if (failed) return fail(env, failed), env.Undefined();
+  return Napi::Boolean::New(env, granted);
+}
+
+// closeObject(index)
+void close_object(const Napi::CallbackInfo& info) {
+  object_close(process_arena(), owner_slot(self(info).me), info[0].As<Napi::Number>().Uint32Value());
+}
+
+// census() → what is in use: for tests of leaks, and for tools
+Napi::Value census(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const Arena& arena = process_arena();
+  auto o = Napi::Object::New(env);
+  uint32_t live = 0, objects = 0;
+  const uint32_t high = arena.base ? arena.header().participant_high.load() : 0;
+  for (uint32_t i = 1; i <= high; i++) live += arena.participant(i).state.load() & 1;
+  const uint32_t reserved = arena.base ? arena.header().slots_reserved.load() : 0;
+  for (uint32_t i = 1; i < reserved; i++) objects += header_kind(arena.slot(i).header.load()) != kFree ? 1 : 0;
+  o.Set("participants", live);
+  o.Set("participantHigh", high);
+  o.Set("objects", objects);
+  o.Set("slotsReserved", reserved);
+  return o;
+}
+
+Napi::Object layout(Napi::Env env) {
+  auto o = Napi::Object::New(env);
+  auto fields = Napi::Object::New(env);
+#define MP_EXPORT(type, field, at, bytes) fields.Set(#type "." #field, Napi::Number::New(env, at));
+  MP_LAYOUT(MP_EXPORT)
+#undef MP_EXPORT
+  o.Set("version", kLayoutVersion);
+  o.Set("offsets", fields);
+  o.Set("slotBytes", Napi::Number::New(env, sizeof(Slot)));
+  o.Set("kindLock", Napi::Number::New(env, kLock));
+  o.Set("kindValue", Napi::Number::New(env, kValue));
+  o.Set("ownerMask", Napi::Number::New(env, kOwnerMask));
+  o.Set("abandonedOwner", Napi::Number::New(env, kAbandoned));
+  return o;
+}
+
+void leave(void* data) {
+  auto* e = static_cast<Environment*>(data);
+  e->waiters.stop();
+  if (e->me != 0) participant_leave(process_arena(), e->me);
+  delete e;
+}
+
+}  // namespace
+
+Arena& process_arena() {
+  static Arena arena;
+  return arena;
+}
+
+Environment& environment(napi_env env) {
+  void* data = nullptr;
+  napi_get_instance_data(env, &data);
+  if (data == nullptr) {
+    data = new Environment;
+    napi_set_instance_data(env, data, nullptr, nullptr);
+    napi_add_env_cleanup_hook(env, leave, data);
+  }
+  return *static_cast<Environment*>(data);
+}
+
+void init_arena(napi_env raw, napi_value raw_exports) {
+  Napi::Env env(raw);
+  Napi::Object exports(raw, raw_exports);
+  void* e = &environment(raw);
+  const auto add = [&](const char* name, auto body) { exports.Set(name, Napi::Function::New(env, body, name, e)); };
+  add("createArena", create_arena);
+  add("openArena", open_arena);
+  add("arenaInfo", arena_info);
+  add("slots", slots);
+  add("enter", enter);
+  add("rename", rename_participant);
+  add("ownerInfo", owner_info);
+  add("ownerAlive", owner_alive);
+  add("sweep", sweep);
+  add("createObject", create_object);
+  add("openObject", open_object);
+  add("grantObject", grant_object);
+  add("closeObject", close_object);
+  add("census", census);
+  exports.Set("layout", layout(env));
+}
+
+}  // namespace mp::node

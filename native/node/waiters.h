@@ -1,0 +1,66 @@
+// Asynchronous waiting: native threads that sleep for promises.
+//
+// One waiter thread sleeps on the words of up to kWaitsPerThread attempts at once; threads are made on demand and retire
+// when idle. A thread takes a lock on behalf of its environment and reports through one threadsafe function, which keeps
+// the loop alive while something waits.
+//
+//   state of a wait   who changes it, under the thread's mutex
+//   waiting           → granted | abandoned | timed_out  (waiter thread)     → gone (cancel, by JavaScript)
+//   granted/abandoned → passed_on (waiter thread: the loop was busy for kTakeWithinNs and others wait)
+//                     → gone (JavaScript took it)
+//   timed_out, passed_on → gone (JavaScript was told)
+//
+// Death  of the process: the participant's token dies, and with it whatever its waits had taken.
+#pragma once
+
+#include <node_api.h>
+
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "core/lock.h"
+
+namespace mp::node {
+
+inline constexpr uint32_t kWaitsPerThread = 42;            // 3 words each and one to wake the thread itself: <= kWatchMax
+inline constexpr int64_t kTakeWithinNs = 10'000'000;
+inline constexpr int64_t kRetireAfterNs = 1'000'000'000;
+
+enum class WaitState : uint32_t { acquired, abandoned, timed_out, waiting, passed_on };
+
+struct Wait {
+  uint32_t id;
+  Contender contender;
+  int64_t deadline;
+  WaitState state = WaitState::waiting;
+  int64_t granted_at = 0;
+  bool announced = false;
+};
+
+class WaiterThread;
+
+/// All asynchronous waits of one environment. Its methods are called on the environment's own thread.
+class Waiters {
+ public:
+  /// `on_done(id, outcome)` is called on the loop for each wait that ends by itself.
+  platform::Failure start(napi_env env, napi_value on_done);
+  platform::Failure add(const Arena& arena, uint32_t index, OwnerId me, int64_t since, int64_t deadline, uint32_t* id);
+  /// Ends a wait now. acquired/abandoned: too late, the lock is ours; timed_out: it is not.
+  Outcome cancel(uint32_t id);
+  /// Ends all waits and threads; what they had taken and nobody has been told of is released.
+  void stop();
+
+ private:
+  friend class WaiterThread;
+  static void deliver(napi_env env, napi_value on_done, void* context, void* data);
+  void forget_one();
+
+  napi_env env_ = nullptr;
+  napi_threadsafe_function done_ = nullptr;
+  std::vector<WaiterThread*> threads_;
+  uint32_t waits_ = 0;
+  uint32_t next_id_ = 1;
+};
+
+}  // namespace mp::node

@@ -1,0 +1,48 @@
+#include "platform/platform.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+namespace mp::platform {
+namespace {
+
+constexpr size_t kStackBytes = 256 * 1024;
+
+struct Start {
+  void (*body)(void*);
+  void* argument;
+};
+
+void* run(void* p) {
+  const Start start = *static_cast<Start*>(p);
+  delete static_cast<Start*>(p);
+  start.body(start.argument);
+  return nullptr;
+}
+
+}  // namespace
+
+Failure thread_start(const char* name, void (*body)(void*), void* argument, Thread* out) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStackBytes);
+  sigset_t all, old;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);  // a new thread inherits the mask
+  auto* start = new Start{body, argument};
+  pthread_t thread;
+  const int error = pthread_create(&thread, &attributes, run, start);
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  pthread_attr_destroy(&attributes);
+  if (error != 0) {
+    delete start;
+    return {error, "pthread_create"};
+  }
+  pthread_setname_np(thread, name);
+  out->handle = thread;
+  return {};
+}
+
+void thread_join(Thread thread) { pthread_join(thread.handle, nullptr); }
+
+}  // namespace mp::platform

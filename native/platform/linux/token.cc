@@ -1,0 +1,176 @@
+// Tokens: robust process-shared mutexes, each taken once by the thread it stands for and held until that thread ends.
+//
+// The kernel marks the mutex's word (FUTEX_OWNER_DIED) in the dying thread's own exit, after its last instruction of
+// user code and its last system call. FUTEX_WAITERS stays set while it is held, so the kernel always wakes a watcher and
+// watchers never write to the word.
+#include "platform/platform.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace mp::platform {
+namespace {
+
+static_assert(sizeof(pthread_mutex_t) <= sizeof(Token));
+
+/// What stands in a token where the kernel has no robust lists (user-mode emulators, some seccomp filters): who took it.
+struct Polled {
+  Word taker;  // thread id; 0: nobody
+  uint32_t pid;
+  uint64_t start_time;
+};
+
+pthread_mutex_t* mutex_of(Token* t) { return reinterpret_cast<pthread_mutex_t*>(t->opaque); }
+Polled* polled_of(Token* t) { return reinterpret_cast<Polled*>(t->opaque); }
+
+pthread_mutexattr_t robust_attributes() {
+  pthread_mutexattr_t a;
+  pthread_mutexattr_init(&a);
+  pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED);
+  pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
+  return a;
+}
+
+/// Where this libc keeps the kernel's word in its mutex: found by locking one. glibc 0, musl 4.
+uint32_t find_word_offset() {
+  Token probe{};
+  pthread_mutexattr_t a = robust_attributes();
+  pthread_mutex_init(mutex_of(&probe), &a);
+  pthread_mutex_lock(mutex_of(&probe));
+  uint32_t offset = UINT32_MAX, word;
+  for (uint32_t at = 0; at + 4 <= sizeof(pthread_mutex_t); at += 4) {
+    memcpy(&word, probe.opaque + at, 4);
+    if ((word & FUTEX_TID_MASK) == thread_id()) {
+      offset = at;
+      break;
+    }
+  }
+  pthread_mutex_unlock(mutex_of(&probe));
+  return offset;
+}
+
+bool kernel_has_robust_lists() {
+  void* head;
+  size_t length;
+  return syscall(SYS_get_robust_list, 0, &head, &length) == 0;
+}
+
+struct Kind {
+  bool polled = !kernel_has_robust_lists();
+  uint32_t word_offset = polled ? 0 : find_word_offset();
+};
+const Kind& kind() {
+  static const Kind k;
+  return k;
+}
+
+/// Whether a thread of another process is past its last user code and system call (PF_EXITING), or gone.
+bool thread_is_exiting(const char* stat_path) {
+  const int fd = open(stat_path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return true;
+  char text[512];
+  const ssize_t n = read(fd, text, sizeof text - 1);
+  close(fd);
+  if (n <= 0) return true;
+  text[n] = 0;
+  const char* at = strrchr(text, ')');
+  for (int field = 2; at != nullptr && field < 9; field++) at = strchr(at + 1, ' ');
+  constexpr unsigned long kPfExiting = 4;
+  return at == nullptr || (strtoul(at + 1, nullptr, 10) & kPfExiting) != 0;
+}
+
+bool all_threads_are_exiting(uint32_t pid) {
+  char path[352];
+  snprintf(path, sizeof path, "/proc/%u/task", pid);
+  DIR* tasks = opendir(path);
+  if (tasks == nullptr) return true;
+  bool all = true;
+  while (const dirent* task = all ? readdir(tasks) : nullptr) {
+    if (task->d_name[0] == '.') continue;
+    snprintf(path, sizeof path, "/proc/%u/task/%s/stat", pid, task->d_name);
+    all = thread_is_exiting(path);
+  }
+  closedir(tasks);
+  return all;
+}
+
+}  // namespace
+
+void token_init(Token* t) {
+  if (kind().polled) {
+    memset(t->opaque, 0, sizeof t->opaque);
+    return;
+  }
+  pthread_mutexattr_t a = robust_attributes();
+  pthread_mutex_init(mutex_of(t), &a);
+}
+
+Word* token_word(Token* t) { return reinterpret_cast<Word*>(t->opaque + kind().word_offset); }
+
+TokenTake token_take(Token* t) {
+  if (kind().word_offset == UINT32_MAX) return TokenTake::unsupported;
+  if (kind().polled) {
+    Polled* p = polled_of(t);
+    uint32_t taker = p->taker.load();
+    const bool dead = taker != 0;
+    if (dead && !token_dead(t, taker)) return TokenTake::busy;
+    if (!p->taker.compare_exchange_strong(taker, thread_id())) return TokenTake::busy;
+    p->pid = process_id();
+    p->start_time = process_start_time(p->pid);
+    return dead ? TokenTake::from_dead : TokenTake::fresh;
+  }
+  const int r = pthread_mutex_trylock(mutex_of(t));
+  if (r != 0 && r != EOWNERDEAD) return TokenTake::busy;
+  if (r == EOWNERDEAD) pthread_mutex_consistent(mutex_of(t));
+  token_word(t)->fetch_or(FUTEX_WAITERS);
+  return r == EOWNERDEAD ? TokenTake::from_dead : TokenTake::fresh;
+}
+
+void token_release(Token* t) {
+  if (kind().polled)
+    polled_of(t)->taker.store(0);
+  else
+    pthread_mutex_unlock(mutex_of(t));
+  unpark(token_word(t), kAll);
+}
+
+bool token_dead(const Token* t, uint32_t value) {
+  if (kind().polled) {
+    const Polled* p = reinterpret_cast<const Polled*>(t->opaque);
+    return value == 0 || (p->start_time != 0 && process_start_time(p->pid) != p->start_time);
+  }
+  return (value & FUTEX_OWNER_DIED) != 0 || (value & FUTEX_TID_MASK) == 0;
+}
+
+bool token_is_polled() { return kind().polled; }
+
+uint32_t token_layout() {
+  return kind().word_offset << 16 | static_cast<uint32_t>(sizeof(pthread_mutex_t)) | (kind().polled ? 1u << 31 : 0);
+}
+
+void allow_death_confirmation() { syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0); }
+
+void confirm_death(uint32_t pid) {
+  // The dying thread itself has ended: its token says so. What may still run are other threads of its process, in user
+  // code for the time of an interrupt (the barrier ends that), or inside a system call that writes to shared memory: a
+  // read(2) of the thread pool goes on for milliseconds after the kill.
+  syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
+  if (pid == 0) return;
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%u/task/%u/stat", pid, pid);
+  const int64_t give_up_at = monotonic_now() + 1'000'000'000;
+  // Only a process whose main thread is going is itself going; after exec or a worker thread's end it lives on.
+  while (thread_is_exiting(path) && !all_threads_are_exiting(pid) && monotonic_now() < give_up_at) sched_yield();
+}
+
+}  // namespace mp::platform

@@ -1,0 +1,52 @@
+/** The addon's surface for the arena, participants, objects and locks. Owner ids, slots and outcomes are numbers. */
+
+export interface Census {
+  participants: number;
+  participantHigh: number;
+  objects: number;
+  slotsReserved: number;
+}
+
+export interface Layout {
+  readonly version: number;
+  /** Byte offsets, e.g. `offsets['Slot.word']`. Stated in native/core/layout.h, nowhere else. */
+  readonly offsets: Readonly<Record<string, number>>;
+  readonly slotBytes: number;
+  readonly kindLock: number;
+  readonly kindValue: number;
+  readonly ownerMask: number;
+  readonly abandonedOwner: number;
+}
+
+/** How an attempt to get a lock ended; the numbers are native/core/lock.h's Outcome. */
+export const Outcome = { acquired: 0, abandoned: 1, timedOut: 2, interrupted: 3, passedOn: 4 } as const;
+export type Outcome = (typeof Outcome)[keyof typeof Outcome];
+
+export interface ArenaBinding {
+  readonly layout: Layout;
+  createArena(id: bigint): void;
+  /** '' or why the segment cannot be used. Takes the descriptor over. */
+  openArena(fd: number): string;
+  arenaInfo(): { fd: number; id: bigint } | null;
+  slots(): ArrayBuffer;
+  enter(environmentId: number): number;
+  rename(name: string): void;
+  ownerInfo(ownerId: number): { pid: number; environment: number; name: string } | null;
+  ownerAlive(ownerId: number): boolean;
+  sweep(): number;
+  createObject(kind: number, detail: number): number;
+  openObject(index: number, generation: number, kind: number): boolean;
+  grantObject(ownerId: number, index: number): boolean;
+  closeObject(index: number): void;
+  census(): Census;
+
+  /** Blocks this thread. */
+  acquireLock(index: number, timeoutMs: number): Outcome;
+  tryLock(index: number): Outcome;
+  releaseLock(index: number): boolean;
+  releaseAnyLock(index: number): boolean;
+  /** Starts an asynchronous wait that began `agoMs` ago; its end comes through onWaitDone. */
+  waitLock(index: number, timeoutMs: number, agoMs: number): number;
+  cancelWait(id: number): Outcome;
+  onWaitDone(done: (id: number, outcome: Outcome) => void): void;
+}
