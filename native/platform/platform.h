@@ -152,6 +152,7 @@ Failure file_read_at(int fd, void* bytes, size_t size, size_t offset);    // all
 Failure file_write_at(int fd, const void* bytes, size_t size, size_t offset);
 Failure file_resize(int fd, size_t size);
 void close_fd(int fd);
+Failure close_on_exec(int fd);            // programs this process starts do not get it
 
 /// Counts SIGINT and SIGTERM that reached a handler of this program (default actions never return). Watched by blocking
 /// waits: a change means "interrupted". Call interrupt_watch() before each long wait: it puts the counter in front of

@@ -1,0 +1,84 @@
+// The children one JavaScript environment started, and the watches that tell its event loop about them.
+#pragma once
+
+#include <node_api.h>
+#include <uv.h>
+
+#include <cstdint>
+#include <unordered_map>
+
+#include "platform/platform.h"
+
+namespace mp::node {
+
+class Children;
+
+/// One process we watch: a child of ours, or (reaps == false) the parent.
+///
+///   handle     ours until forget(); the exit watch polls it
+///   doorbell   -1, or an eventfd of ours until quiet(); the bell watch polls it
+struct Child {
+  Children* owner;
+  uint32_t id;
+  int handle;
+  int doorbell = -1;
+  bool reaps = true;
+  bool ends_with_us = true;  // false: detached, and the parent
+  bool ended = false;
+  bool forgotten = false;
+  uint32_t uses = 1;  // the table's, and one per watch that is not closed yet; the last one frees
+  int32_t exit_code = 0;
+  uv_poll_t exit_watch;
+  uv_poll_t bell_watch;
+  bool exit_open = false;
+  bool bell_open = false;
+};
+
+/// Per environment. Events go to one JavaScript function: dispatch(id, kBell | kExit).
+/// Lives until the environment's cleanup hook has seen the last watch closed.
+class Children {
+ public:
+  enum Event : int32_t { kBell = 0, kExit = 1 };
+
+  Children(napi_env env, uv_loop_t* loop) : env_(env), loop_(loop) {}
+  Children(const Children&) = delete;
+  Children& operator=(const Children&) = delete;
+
+  void set_dispatch(napi_value function);
+  /// Takes over both descriptors, whether it succeeds or not.
+  platform::Failure add(int handle, int doorbell, bool reaps, bool ends_with_us, Child** out);
+  Child* find(uint32_t id);
+  /// Collects the child's end if it has come; sync and async callers both read it from the child afterwards.
+  bool reap(Child* child);
+  /// Whether the exit watch keeps the event loop alive.
+  void keep_alive(Child* child, bool yes);
+  /// No more bells: closes the bell watch and its descriptor.
+  void quiet(Child* child);
+  /// No more events; closes the handle unless somebody else took it over.
+  void forget(Child* child, bool keep_handle);
+  /// Ends every running child that is not detached: SIGTERM, SIGKILL for those left after 500 ms; collects
+  /// them.
+  void end_all();
+
+  static void on_environment_end(napi_async_cleanup_hook_handle hook, void* data);
+
+ private:
+  void dispatch(uint32_t id, Event event);
+  void open(Child* child, uv_poll_t* watch, int fd, bool* is_open, uv_poll_cb callback, int* code);
+  void close(uv_poll_t* watch, bool* is_open);
+  void release(Child* child);
+  void finish_if_done();
+  static void on_exit(uv_poll_t* watch, int status, int events);
+  static void on_bell(uv_poll_t* watch, int status, int events);
+
+  napi_env env_;
+  uv_loop_t* loop_;
+  napi_ref dispatch_ = nullptr;
+  napi_async_context context_ = nullptr;
+  std::unordered_map<uint32_t, Child*> children_;
+  uint32_t next_id_ = 1;
+  uint32_t remaining_ = 0;  // children not freed yet
+  napi_async_cleanup_hook_handle ending_ = nullptr;
+};
+
+}  // namespace mp::node

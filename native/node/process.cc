@@ -1,0 +1,266 @@
+// Processes for TypeScript: starting them, their ends, letters (files that both sides read and write) and
+// this process.
+#include <node_api.h>
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "node/args.h"
+#include "node/child.h"
+
+namespace mp::node {
+namespace {
+
+using platform::Failure;
+
+// ---- What every environment of this process shares
+// ---------------------------------------------------------------------
+
+std::atomic<uint32_t> started_processes{0};
+std::mutex identity_mutex;
+std::string identity;  // how this process was started, as its entry told us; empty in a main process
+
+int self_handle() {
+  static std::atomic<int> cached{-1};
+  static std::atomic<uint32_t> cached_for{0};
+  if (cached_for.load() == platform::process_id() && cached.load() >= 0) return cached.load();
+  static std::mutex mutex;
+  std::lock_guard<std::mutex> guard(mutex);
+  if (cached_for.load() != platform::process_id() || cached.load() < 0) {
+    int handle = -1;
+    if (platform::process_self_handle(&handle)) return -1;
+    cached.store(handle);
+    cached_for.store(platform::process_id());
+  }
+  return cached.load();
+}
+
+// ---- Arguments
+// -----------------------------------------------------------------------------------------------------------
+
+std::string to_text(napi_env env, napi_value v) {
+  size_t size = 0;
+  napi_get_value_string_utf8(env, v, nullptr, 0, &size);
+  std::string text(size, '\0');
+  napi_get_value_string_utf8(env, v, text.data(), size + 1, &size);
+  return text;
+}
+
+/// A list of strings as exec wants it. The pointers live as long as the object.
+struct TextList {
+  std::vector<std::string> texts;
+  std::vector<char*> pointers;
+  TextList(napi_env env, napi_value list) {
+    uint32_t count = 0;
+    napi_get_array_length(env, list, &count);
+    for (uint32_t i = 0; i < count; ++i) {
+      napi_value item;
+      napi_get_element(env, list, i, &item);
+      texts.push_back(to_text(env, item));
+    }
+    for (auto& text : texts) pointers.push_back(text.data());
+    pointers.push_back(nullptr);
+  }
+};
+
+Children* children_of(const void* data) { return static_cast<Children*>(const_cast<void*>(data)); }
+
+bool is_null(napi_env env, napi_value v) {
+  napi_valuetype type;
+  napi_typeof(env, v, &type);
+  return type == napi_null || type == napi_undefined;
+}
+
+int64_t wake_time(double timeout_ms) {
+  if (timeout_ms > 1e12) return INT64_MAX;
+  return platform::monotonic_now() + static_cast<int64_t>(timeout_ms * 1e6);
+}
+
+// ---- Children
+// ------------------------------------------------------------------------------------------------------------
+
+napi_value child_dispatch(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  children_of(args.data)->set_dispatch(args[0]);
+  return nullptr;
+}
+
+/// childSpawn(file, argv, envp, cwd, fds, newSession, doorbell, endsWithUs): { id, pid }. Takes over the
+/// doorbell.
+napi_value child_spawn(napi_env env, napi_callback_info info) {
+  Args<8> args(env, info);
+  const std::string file = to_text(env, args[0]);
+  const TextList argv(env, args[1]), envp(env, args[2]);
+  const bool has_cwd = !is_null(env, args[3]);
+  const std::string cwd = has_cwd ? to_text(env, args[3]) : "";
+  std::vector<int> fds;
+  uint32_t fd_count = 0;
+  napi_get_array_length(env, args[4], &fd_count);
+  for (uint32_t i = 0; i < fd_count; ++i) {
+    napi_value fd;
+    napi_get_element(env, args[4], i, &fd);
+    fds.push_back(to_int32(env, fd));
+  }
+  const int doorbell = to_int32(env, args[6]);
+  const platform::SpawnRequest request = {
+      file.c_str(), argv.pointers.data(),       envp.pointers.data(),  has_cwd ? cwd.c_str() : nullptr,
+      fds.data(),   static_cast<int>(fd_count), to_bool(env, args[5]),
+  };
+  platform::Spawned spawned;
+  if (Failure f = platform::process_spawn(request, &spawned)) {
+    platform::close_fd(doorbell);
+    return throw_failure(env, f);
+  }
+  Child* child = nullptr;
+  if (Failure f =
+          children_of(args.data)->add(spawned.handle, doorbell, true, to_bool(env, args[7]), &child)) {
+    return throw_failure(env, f);
+  }
+  napi_value result = object(env);
+  set(env, result, "id", uint32(env, child->id));
+  set(env, result, "pid", uint32(env, spawned.pid));
+  return result;
+}
+
+/// Watches a process that is not a child of ours: childAdopt(handle): id. Duplicates nothing: the handle is
+/// taken over.
+napi_value child_adopt(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  Child* child = nullptr;
+  if (Failure f = children_of(args.data)->add(to_int32(env, args[0]), -1, false, false, &child)) {
+    return throw_failure(env, f);
+  }
+  return uint32(env, child->id);
+}
+
+/// childReap(id): exit code, or null while it runs.
+napi_value child_reap(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  Child* child = children_of(args.data)->find(to_uint32(env, args[0]));
+  if (child == nullptr || !child->owner->reap(child)) return null(env);
+  return int32(env, child->exit_code);
+}
+
+/// childWait(id, timeoutMs): 0 it still runs, 1 it has ended, 2 a signal came that the program listens for.
+napi_value child_wait(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  Child* child = children_of(args.data)->find(to_uint32(env, args[0]));
+  if (child == nullptr) return int32(env, 1);
+  platform::interrupt_watch();
+  platform::Word* word = platform::interrupt_word();
+  const uint32_t before = word->load(std::memory_order_acquire);
+  if (platform::process_wait(child->handle, wake_time(to_double(env, args[1])), word, before))
+    return int32(env, 1);
+  return int32(env, word->load(std::memory_order_acquire) != before ? 2 : 0);
+}
+
+/// childSignal(id, signal): false if it has ended already.
+napi_value child_signal(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  Child* child = children_of(args.data)->find(to_uint32(env, args[0]));
+  if (child == nullptr || child->ended) return boolean(env, false);
+  return boolean(env, !platform::process_signal(child->handle, to_int32(env, args[1])));
+}
+
+napi_value child_keep_alive(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  if (Child* child = children_of(args.data)->find(to_uint32(env, args[0]))) {
+    child->owner->keep_alive(child, to_bool(env, args[1]));
+  }
+  return nullptr;
+}
+
+/// childHandle(id): the descriptor that becomes readable when the process ends.
+napi_value child_handle(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  Child* child = children_of(args.data)->find(to_uint32(env, args[0]));
+  return int32(env, child == nullptr ? -1 : child->handle);
+}
+
+napi_value child_quiet(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  if (Child* child = children_of(args.data)->find(to_uint32(env, args[0]))) child->owner->quiet(child);
+  return nullptr;
+}
+
+napi_value child_forget(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  if (Child* child = children_of(args.data)->find(to_uint32(env, args[0]))) {
+    child->owner->forget(child, to_bool(env, args[1]));
+  }
+  return nullptr;
+}
+
+napi_value children_end(napi_env env, napi_callback_info info) {
+  Args<0> args(env, info);
+  children_of(args.data)->end_all();
+  return nullptr;
+}
+
+// ---- This process
+// ----------------------------------------------------------------------------------------------------------
+
+napi_value process_number(napi_env env, napi_callback_info) { return uint32(env, ++started_processes); }
+
+/// processIdentity(text?): sets, or gives, how this process was started; '' in a main process. Seen by worker
+/// threads.
+napi_value process_identity(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  std::lock_guard<std::mutex> guard(identity_mutex);
+  if (args.count > 0) identity = to_text(env, args[0]);
+  return string(env, identity.c_str());
+}
+
+napi_value process_self(napi_env env, napi_callback_info) {
+  const int handle = self_handle();
+  if (handle < 0) {
+    int again = -1;
+    if (Failure f = platform::process_self_handle(&again)) return throw_failure(env, f);
+    platform::close_fd(again);
+  }
+  return int32(env, handle);
+}
+
+napi_value process_follow(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  if (Failure f = platform::follow_parent(to_int32(env, args[0]))) return throw_failure(env, f);
+  return nullptr;
+}
+
+/// processStart(pid): when it started, as text (the number is 64 bits wide); '0' if there is none.
+napi_value process_start(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  return string(env, std::to_string(platform::process_start_time(to_uint32(env, args[0]))).c_str());
+}
+
+}  // namespace
+
+void init_files(napi_env env, napi_value exports);
+
+void init_process(napi_env env, napi_value exports) {
+  uv_loop_t* loop = nullptr;
+  napi_get_uv_event_loop(env, &loop);
+  auto* children = new Children(env, loop);
+  napi_add_async_cleanup_hook(env, Children::on_environment_end, children, nullptr);
+
+  add_function(env, exports, "childDispatch", child_dispatch, children);
+  add_function(env, exports, "childSpawn", child_spawn, children);
+  add_function(env, exports, "childAdopt", child_adopt, children);
+  add_function(env, exports, "childReap", child_reap, children);
+  add_function(env, exports, "childWait", child_wait, children);
+  add_function(env, exports, "childSignal", child_signal, children);
+  add_function(env, exports, "childKeepAlive", child_keep_alive, children);
+  add_function(env, exports, "childHandle", child_handle, children);
+  add_function(env, exports, "childQuiet", child_quiet, children);
+  add_function(env, exports, "childForget", child_forget, children);
+  add_function(env, exports, "childrenEnd", children_end, children);
+  add_function(env, exports, "processNumber", process_number);
+  add_function(env, exports, "processIdentity", process_identity);
+  add_function(env, exports, "processSelf", process_self);
+  add_function(env, exports, "processFollow", process_follow);
+  add_function(env, exports, "processStart", process_start);
+  init_files(env, exports);
+}
+
+}  // namespace mp::node

@@ -1,0 +1,80 @@
+// Doorbells, pipes and plain files on Linux. Every descriptor is closed on exec.
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "platform/platform.h"
+
+namespace mp::platform {
+
+Failure doorbell_create(int* fd) {
+  *fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (*fd < 0) return {errno, "eventfd"};
+  return {};
+}
+
+void doorbell_ring(int fd) {
+  const uint64_t one = 1;
+  // EAGAIN: the counter is full, so the bell rings already.
+  while (write(fd, &one, sizeof one) < 0 && errno == EINTR) {
+  }
+}
+
+void doorbell_clear(int fd) {
+  uint64_t count;
+  while (read(fd, &count, sizeof count) < 0 && errno == EINTR) {
+  }
+}
+
+Failure pipe_create(int* read_end, int* write_end) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0) return {errno, "pipe2"};
+  *read_end = ends[0];
+  *write_end = ends[1];
+  return {};
+}
+
+Failure file_read_at(int fd, void* bytes, size_t size, size_t offset) {
+  auto* to = static_cast<char*>(bytes);
+  while (size > 0) {
+    const ssize_t n = pread(fd, to, size, static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return {errno, "pread"};
+    if (n == 0) return {EIO, "pread"};  // shorter than its header claims
+    to += n;
+    offset += static_cast<size_t>(n);
+    size -= static_cast<size_t>(n);
+  }
+  return {};
+}
+
+Failure file_write_at(int fd, const void* bytes, size_t size, size_t offset) {
+  const auto* from = static_cast<const char*>(bytes);
+  while (size > 0) {
+    const ssize_t n = pwrite(fd, from, size, static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return {errno, "pwrite"};
+    from += n;
+    offset += static_cast<size_t>(n);
+    size -= static_cast<size_t>(n);
+  }
+  return {};
+}
+
+Failure file_resize(int fd, size_t size) {
+  if (ftruncate(fd, static_cast<off_t>(size)) < 0) return {errno, "ftruncate"};
+  return {};
+}
+
+void close_fd(int fd) {
+  // Never repeated after EINTR: the descriptor is gone by then and may be someone else's.
+  close(fd);
+}
+
+Failure close_on_exec(int fd) {
+  if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return {errno, "fcntl"};
+  return {};
+}
+
+}  // namespace mp::platform

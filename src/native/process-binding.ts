@@ -1,0 +1,62 @@
+/** The addon's functions for processes, letters and descriptors. Failures throw an Error with `errno` and `syscall`. */
+
+/** What `childDispatch`'s function is told: a bell of the child's, or its end. */
+export const childEvent = { bell: 0, exit: 1 } as const;
+/** How `childWait` ended. */
+export const childWaited = { running: 0, ended: 1, interrupted: 2 } as const;
+
+export interface ProcessBinding {
+  /** One function for the events of all children of this environment. */
+  childDispatch(dispatch: (id: number, event: number) => void): void;
+  /** The child's descriptor i is fds[i]; -1 is /dev/null. Takes over the doorbell, also when it throws. */
+  childSpawn(
+    file: string,
+    argv: string[],
+    env: string[],
+    cwd: string | null,
+    fds: number[],
+    newSession: boolean,
+    doorbell: number,
+    endsWithUs: boolean,
+  ): { id: number; pid: number };
+  /** Watches a process that is not our child, by a handle that is taken over. */
+  childAdopt(handle: number): number;
+  /** Collects the end; the exit code, or null while it runs. */
+  childReap(id: number): number | null;
+  childWait(id: number, timeoutMs: number): number;
+  /** False if it has ended. */
+  childSignal(id: number, signal: number): boolean;
+  /** Whether the child's watch keeps the event loop alive. It does from the start. */
+  childKeepAlive(id: number, yes: boolean): void;
+  /** The descriptor that becomes readable when it ends. */
+  childHandle(id: number): number;
+  /** Closes the doorbell. */
+  childQuiet(id: number): void;
+  /** Ends the watch, and closes the handle unless it is kept. */
+  childForget(id: number, keepHandle: boolean): void;
+  /** Ends and collects every running child of this environment that is not detached. Blocks up to half a second. */
+  childrenEnd(): void;
+
+  /** 1 for the first process this one starts, and so on; counts over all worker threads. */
+  processNumber(): number;
+  /** Sets, or gives, how this process was started; '' in a main process. One text for all worker threads. */
+  processIdentity(text?: string): string;
+  /** A handle of this process, for its children. Never closed. */
+  processSelf(): number;
+  /** Ends this process when the one behind the handle has ended. */
+  processFollow(handle: number): void;
+  /** When a process started, as text; '0' if there is none. With its pid it names a process for good. */
+  processStart(pid: number): string;
+
+  fileCreate(label: string): number;
+  fileRead(fd: number, into: Uint8Array, offset: number): void;
+  fileWrite(fd: number, bytes: Uint8Array, offset: number): void;
+  fileResize(fd: number, size: number): void;
+  fileSize(fd: number): number;
+  bellCreate(): number;
+  bellRing(fd: number): void;
+  pipeCreate(): [readEnd: number, writeEnd: number];
+  fdClose(fd: number): void;
+  /** Programs this process starts do not get the descriptor. */
+  fdPrivate(fd: number): void;
+}
