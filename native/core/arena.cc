@@ -8,6 +8,8 @@ platform::Failure arena_format(const Arena& arena, uint64_t id) {
   arena.header().slots_reserved.store(0, std::memory_order_relaxed);
   arena.header().free_hint.store(1, std::memory_order_relaxed);
   if (auto failed = arena_grow(arena)) return failed;
+  // Slot 0 is nobody's object; its word is never free. TypeScript points a handle there to send it to the slow path.
+  arena.slot(0).word.store(kOwnerMask, std::memory_order_relaxed);
 
   SegmentHeader& s = arena.segment();
   s.magic = kMagic;

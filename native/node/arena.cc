@@ -26,6 +26,12 @@ std::mutex& arena_mutex() {
   return m;
 }
 
+/// What this process is called: worker threads take it over. Guarded by arena_mutex.
+char* process_name() {
+  static char name[kNameBytes * 2] = "MainProcess";
+  return name;
+}
+
 // createArena(id: bigint): makes this tree's arena unless this process has one already.
 void create_arena(const Napi::CallbackInfo& info) {
   const std::lock_guard guard(arena_mutex());
@@ -117,13 +123,18 @@ Napi::Value enter(const Napi::CallbackInfo& info) {
     platform::Failure failed;
     e.me = participant_enter(process_arena(), who, &failed);
     if (failed) return fail(env, failed), env.Undefined();
+    const std::lock_guard guard(arena_mutex());
+    participant_rename(process_arena(), e.me, process_name());
   }
   return Napi::Number::New(env, e.me);
 }
 
-// rename(name)
+// rename(name): of this process; worker threads that enter later have it, too
 void rename_participant(const Napi::CallbackInfo& info) {
-  participant_rename(process_arena(), self(info).me, info[0].As<Napi::String>().Utf8Value().c_str());
+  const std::string name = info[0].As<Napi::String>().Utf8Value();
+  const std::lock_guard guard(arena_mutex());
+  snprintf(process_name(), kNameBytes * 2, "%s", name.c_str());
+  if (self(info).me != 0) participant_rename(process_arena(), self(info).me, name.c_str());
 }
 
 // ownerInfo(ownerId) → { pid, thread, environment, name } or null if it is no more

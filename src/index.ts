@@ -1,0 +1,24 @@
+/** multiproc: the table of contents. */
+export {
+  ClosedError,
+  DeadlockError,
+  InterruptedError,
+  MultiprocessingError,
+  ProcessError,
+  RemoteError,
+  TimeoutError,
+  WorkerDiedError,
+} from './errors.js';
+
+export type { Guard } from './sync/guard.js';
+export { Lock } from './sync/lock.js';
+export { RLock, type RLockGuard } from './sync/rlock.js';
+export type { Owner } from './sync/owner.js';
+export type { SyncWaitOptions, WaitOptions } from './sync/wait-options.js';
+
+export { RawValue } from './memory/raw-value.js';
+export { Value } from './memory/value.js';
+export type { TypeCode, TypeName, ValueOf } from './memory/types.js';
+
+export type { Handle } from './transfer/handle.js';
+export { open, share } from './transfer/share.js';

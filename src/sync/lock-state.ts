@@ -1,0 +1,210 @@
+/**
+ * What one environment knows of one lock: whether it holds it, for whom, and which of its tasks wait.
+ *
+ * The shared word knows environments only (native/core/lock.h); among the tasks of one environment this file decides.
+ * All handles of a lock in an environment share one LockState.
+ *
+ *   fast      the word's index while a bare compare-and-swap may decide, else `neverFree`
+ *   held      this environment took the lock and has not given it back (somebody else may have, by release())
+ *   ticket    number of the current or last acquisition: a guard is good for its own only
+ *   queue     asynchronous requests, oldest first; only the first is known to a native waiter thread (`waitId`)
+ *
+ * S1  While `waitId` is set a waiter thread may own the lock on our behalf, so `fast` is `neverFree` and every other
+ *     attempt of this environment first calls the thread off.
+ * S2  `held` excludes `waitId`: who waits behind our own guard waits here, not in the word.
+ */
+import { DeadlockError } from '../errors.js';
+import { Outcome } from '../native/arena-binding.js';
+import { native } from '../native/load.js';
+import { me, neverFree, type Reference, slotWords } from '../memory/arena.js';
+import { addWait, forgetWait, keepAlive, listen } from './waits.js';
+import { interrupted } from './interrupted.js';
+
+const { ownerMask, abandonedOwner } = native.layout;
+
+/** An asynchronous acquisition under way. */
+export interface Request {
+  readonly handle: object;
+  /** When it began, by performance.now(). */
+  readonly since: number;
+  grant(abandoned: boolean): void;
+  fail(reason: unknown): void;
+}
+
+export class LockState {
+  readonly reference: Reference;
+  readonly index: number;
+  fast: number;
+  held = false;
+  ticket = 0;
+  /** Whether release() has more to do than to give the word back. */
+  busy = false;
+  readonly #queue: Request[] = [];
+  #waitId = 0;
+
+  private constructor(reference: Reference) {
+    this.reference = reference;
+    this.index = this.fast = reference.lockIndex;
+  }
+
+  /** The state of a lock in this environment. */
+  static of(reference: Reference): LockState {
+    if (!(reference.local instanceof LockState)) reference.local = new LockState(reference);
+    return reference.local as LockState;
+  }
+
+  /** An acquisition begins; returns its ticket. */
+  take(): number {
+    this.held = true;
+    return (this.ticket = (this.ticket + 1) | 0);
+  }
+
+  /** The current acquisition ends. */
+  release(): void {
+    this.held = false;
+    if (Atomics.compareExchange(slotWords, this.index, me, 0) !== me) native.releaseLock(this.reference.slot);
+    if (this.busy) this.#afterRelease();
+  }
+
+  /** The owner id in the word, 0 if nobody alive holds the lock. */
+  get owner(): number {
+    const owner = Atomics.load(slotWords, this.index) & ownerMask;
+    return owner === 0 || owner === abandonedOwner || !native.ownerAlive(owner) ? 0 : owner;
+  }
+
+  /** Whether this environment's acquisition still stands: somebody else may have released it. */
+  get reallyHeld(): boolean {
+    if (this.held && (Atomics.load(slotWords, this.index) & ownerMask) !== me) this.held = false;
+    return this.held;
+  }
+
+  /** Takes the lock if nobody alive holds it. */
+  try(): Outcome {
+    if (this.reallyHeld) return Outcome.timedOut;
+    const late = this.#callOff();
+    const outcome = late === Outcome.timedOut ? native.tryLock(this.reference.slot) : late;
+    if (outcome === Outcome.timedOut) this.#arm();
+    return outcome;
+  }
+
+  /**
+   * Waits for the lock, blocking this thread.
+   * @throws DeadlockError at once if this environment holds it itself: nobody could release it while we block
+   */
+  wait(timeoutMs: number, what: string): Outcome {
+    if (this.reallyHeld) {
+      throw new DeadlockError(
+        `${what}: this thread holds the lock already, so it would wait for itself for ever; release the guard first, or use an RLock`,
+      );
+    }
+    const late = this.#callOff();
+    if (late !== Outcome.timedOut) return late;
+    const outcome = native.acquireLock(this.reference.slot, timeoutMs);
+    if (outcome === Outcome.acquired || outcome === Outcome.abandoned) return outcome;
+    this.#arm();
+    if (outcome === Outcome.interrupted) throw interrupted(what);
+    return outcome;
+  }
+
+  /** Queues an asynchronous request; returns a function that takes it out again (false: it has ended already). */
+  enqueue(request: Request): () => boolean {
+    listen();
+    this.#queue.push(request);
+    this.busy = true;
+    keepAlive(1);
+    if (this.#queue.length === 1) this.#arm();
+    return () => this.#dequeue(request);
+  }
+
+  /** Ends every request made through a handle. */
+  failRequests(handle: object, reason: () => unknown): void {
+    for (const request of [...this.#queue]) {
+      if (request.handle === handle && this.#dequeue(request)) request.fail(reason());
+    }
+  }
+
+  /** Gives up a lock that a waiter thread took for us but no task has been told of. */
+  releaseUndelivered(): boolean {
+    const late = this.#callOff();
+    if (late === Outcome.timedOut) return false;
+    native.releaseLock(this.reference.slot);
+    this.#arm();
+    return true;
+  }
+
+  /** A guard or a request is out: the object must stay although no handle is open. */
+  get mustStay(): boolean {
+    this.busy = true;
+    return this.held || this.#queue.length > 0;
+  }
+
+  #afterRelease(): void {
+    this.busy = this.#queue.length > 0;
+    if (this.busy) this.#arm();
+    else this.reference.settle();
+  }
+
+  #dequeue(request: Request): boolean {
+    const at = this.#queue.indexOf(request);
+    if (at < 0) return false;
+    const late = at === 0 ? this.#callOff() : Outcome.timedOut;
+    this.#queue.splice(at, 1);
+    keepAlive(-1);
+    // The lock came together with the end of the wait: we own it by now; give it back rather than strand it.
+    if (late !== Outcome.timedOut) native.releaseLock(this.reference.slot);
+    if (this.#queue.length > 0 && !this.held) this.#arm();
+    else if (this.#queue.length === 0 && !this.held) this.#afterRelease();
+    return true;
+  }
+
+  /** Calls the waiter thread off. acquired or abandoned: too late, we own the lock. */
+  #callOff(): Outcome {
+    if (this.#waitId === 0) return Outcome.timedOut;
+    const id = this.#waitId;
+    forgetWait(id);
+    this.#waitId = 0;
+    this.fast = this.index;
+    return native.cancelWait(id);
+  }
+
+  /** Gets the lock for the first request: at once, or by a waiter thread. */
+  #arm(): void {
+    while (this.#queue.length > 0 && !this.held && this.#waitId === 0) {
+      const first = this.#queue[0]!;
+      const outcome = native.tryLock(this.reference.slot);
+      if (outcome !== Outcome.timedOut) {
+        this.#grantFirst(outcome === Outcome.abandoned);
+        continue;
+      }
+      try {
+        this.#waitId = native.waitLock(this.reference.slot, Infinity, performance.now() - first.since);
+      } catch (error) {
+        this.#queue.shift();
+        keepAlive(-1);
+        first.fail(error); // no thread could be started
+        continue;
+      }
+      this.fast = neverFree; // S1
+      addWait(this.#waitId, (ended) => {
+        this.#ended(ended);
+      });
+    }
+  }
+
+  #ended(outcome: Outcome): void {
+    this.#waitId = 0;
+    this.fast = this.index;
+    // passedOn: our loop was busy and others waited, so the thread let them have the lock; we stand in line again.
+    if (outcome === Outcome.acquired || outcome === Outcome.abandoned) this.#grantFirst(outcome === Outcome.abandoned);
+    this.#arm();
+  }
+
+  #grantFirst(abandoned: boolean): void {
+    const first = this.#queue.shift();
+    keepAlive(-1);
+    this.busy = true;
+    if (first === undefined) native.releaseLock(this.reference.slot);
+    else first.grant(abandoned);
+  }
+}
+

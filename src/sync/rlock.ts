@@ -1,0 +1,160 @@
+import { MultiprocessingError, TimeoutError } from '../errors.js';
+import { Reference } from '../memory/arena.js';
+import { Outcome } from '../native/arena-binding.js';
+import { typeError } from '../native/arguments.js';
+import { native } from '../native/load.js';
+import { registerKind } from '../transfer/handle.js';
+import { acquireLater } from './acquire-later.js';
+import { isTaken, type LockAddress, LockHandle, openLock, takeFree } from './lock-handle.js';
+import type { LockState } from './lock-state.js';
+import { parseWait, type SyncWaitOptions, type WaitOptions } from './wait-options.js';
+
+/** How deep each acquisition of this environment goes. Ends with the acquisition: kept by state and ticket. */
+const depths = new WeakMap<LockState, { ticket: number; depth: number }>();
+
+function depthOf(state: LockState): { ticket: number; depth: number } {
+  let level = depths.get(state);
+  if (level?.ticket !== state.ticket) depths.set(state, (level = { ticket: state.ticket, depth: 0 }));
+  return level;
+}
+
+/** One level of a re-entrant acquisition. Releasing again is harmless; the lock is free after the last level's release. */
+export class RLockGuard implements Disposable {
+  readonly #state: LockState;
+  readonly #ticket: number;
+  #released = false;
+  /** True if the last owner died holding the lock: check the data before trusting it. */
+  readonly abandoned: boolean;
+
+  /** @internal */
+  constructor(state: LockState, abandoned: boolean) {
+    this.#state = state;
+    this.#ticket = state.ticket;
+    this.abandoned = abandoned;
+    depthOf(state).depth++;
+  }
+
+  /** Enters once more, from the task that holds this guard. Never waits. */
+  acquire(): RLockGuard {
+    if (this.#released || this.#state.ticket !== this.#ticket || !this.#state.reallyHeld) {
+      throw new MultiprocessingError('ERR_MP_NOT_HELD', 'RLockGuard.acquire(): this guard no longer holds the lock');
+    }
+    return new RLockGuard(this.#state, this.abandoned);
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    const state = this.#state;
+    if (state.ticket !== this.#ticket || !state.held) return;
+    if (--depthOf(state).depth <= 0) state.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}
+
+/**
+ * A lock that its owner may take again: by synchronous calls of the environment that holds it, or by `guard.acquire()`.
+ *
+ * Two asynchronous tasks of one environment do not re-enter each other: the second `await acquire()` waits. Death of the
+ * owner, fairness and cost are those of {@link Lock}. A Value's `lock` is one.
+ */
+export class RLock extends LockHandle {
+  constructor();
+  /** @internal */
+  constructor(reference: Reference);
+  constructor(reference?: unknown) {
+    if (reference !== undefined && !(reference instanceof Reference)) throw typeError('new RLock(): takes no argument');
+    super(reference ?? Reference.create(native.layout.kindLock, 1));
+  }
+
+  protected override get kindName(): string {
+    return 'RLock';
+  }
+
+  /**
+   * Waits for the lock without blocking the event loop, also when another task of this environment holds it.
+   * @throws TimeoutError, the signal's reason, or ClosedError
+   */
+  async acquire(options?: number | WaitOptions): Promise<RLockGuard> {
+    const what = 'RLock.acquire()';
+    const state = this.opened('acquire()');
+    const { timeout, signal } = parseWait(options, what);
+    signal?.throwIfAborted();
+    if (takeFree(state)) return this.#first(state, false);
+    if (timeout === 0) {
+      const outcome = state.try();
+      if (!isTaken(outcome)) throw new TimeoutError(`${what}: the lock is held`);
+      return this.#first(state, outcome === Outcome.abandoned);
+    }
+    const granted = (abandoned: boolean): RLockGuard => this.#first(state, abandoned);
+    return acquireLater({ state, handle: this, what, timeout, signal, granted });
+  }
+
+  /**
+   * Waits for the lock, blocking this thread; enters once more at once if this environment holds it.
+   * @throws TimeoutError, InterruptedError, or ClosedError
+   */
+  acquireSync(options?: number | SyncWaitOptions): RLockGuard {
+    const what = 'RLock.acquireSync()';
+    const state = this.opened('acquireSync()');
+    const { timeout } = parseWait(options, what);
+    if (state.reallyHeld) return new RLockGuard(state, false);
+    if (takeFree(state)) return this.#first(state, false);
+    const outcome = state.wait(timeout, what);
+    if (!isTaken(outcome)) throw new TimeoutError(`${what}: the lock was not free within ${timeout} ms`);
+    return this.#first(state, outcome === Outcome.abandoned);
+  }
+
+  /** Takes the lock, or enters once more, without waiting. Null: another environment holds it. */
+  tryAcquire(): RLockGuard | null {
+    const state = this.opened('tryAcquire()');
+    if (state.reallyHeld) return new RLockGuard(state, false);
+    if (takeFree(state)) return this.#first(state, false);
+    const outcome = state.try();
+    return isTaken(outcome) ? this.#first(state, outcome === Outcome.abandoned) : null;
+  }
+
+  /**
+   * Leaves one level. Only the owning environment may.
+   * @throws MultiprocessingError `ERR_MP_NOT_OWNER` if this environment does not hold the lock
+   */
+  release(): void {
+    const state = this.opened('release()');
+    if (!state.reallyHeld) {
+      const { owner } = this;
+      const held = owner === null ? 'it is free' : `${owner.name} (pid ${owner.pid}) holds it`;
+      throw new MultiprocessingError('ERR_MP_NOT_OWNER', `RLock.release(): not held by this environment: ${held}`);
+    }
+    if (--depthOf(state).depth <= 0) state.release();
+  }
+
+  /** Runs `body` while holding the lock, and releases it whatever happens. Resolves to what `body` returns. */
+  async runExclusive<T>(body: (guard: RLockGuard) => T | PromiseLike<T>, options?: number | WaitOptions): Promise<T> {
+    const guard = await this.acquire(options);
+    try {
+      return await body(guard);
+    } finally {
+      guard.release();
+    }
+  }
+
+  /** Runs a synchronous `body` while holding the lock. Blocks this thread until the lock is free. */
+  runExclusiveSync<T>(body: (guard: RLockGuard) => T, options?: number | SyncWaitOptions): T {
+    const guard = this.acquireSync(options);
+    try {
+      return body(guard);
+    } finally {
+      guard.release();
+    }
+  }
+
+  #first(state: LockState, abandoned: boolean): RLockGuard {
+    state.take();
+    return new RLockGuard(state, abandoned);
+  }
+}
+
+registerKind<LockAddress>('RLock', (address) => new RLock(openLock(address, 'RLock')));

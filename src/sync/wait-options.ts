@@ -1,0 +1,43 @@
+/** The options of everything that waits: one meaning, checked in one place. */
+import { rangeError, show, typeError } from '../native/arguments.js';
+
+export interface SyncWaitOptions {
+  /** Milliseconds to wait at most. `Infinity` by default; `0` tries once. */
+  timeout?: number | undefined;
+}
+
+export interface WaitOptions extends SyncWaitOptions {
+  /** Ends the wait when it is aborted: the call rejects with its `reason`. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface Wait {
+  timeout: number;
+  signal?: AbortSignal;
+}
+
+/** Reads the options of the call named `what`. TypeError or RangeError if they make no sense. */
+export function parseWait(options: number | WaitOptions | null | undefined, what: string): Wait {
+  if (options === undefined || options === null) return { timeout: Infinity };
+  if (typeof options === 'number') return { timeout: checkTimeout(options, what) };
+  if (typeof options !== 'object') {
+    throw typeError(`${what}: expects milliseconds or { timeout, signal }, not ${show(options)}`);
+  }
+  const wait: Wait = { timeout: checkTimeout(options.timeout ?? Infinity, what) };
+  const { signal } = options;
+  if (signal !== undefined && signal !== null) {
+    if (typeof signal !== 'object' || !('aborted' in signal) || !(signal instanceof EventTarget)) {
+      throw typeError(`${what}: signal must be an AbortSignal, not ${show(signal)}`);
+    }
+    wait.signal = signal;
+  }
+  return wait;
+}
+
+function checkTimeout(timeout: unknown, what: string): number {
+  if (typeof timeout !== 'number') {
+    throw typeError(`${what}: timeout must be a number of milliseconds, not ${show(timeout)}`);
+  }
+  if (!(timeout >= 0)) throw rangeError(`${what}: timeout must be 0 or more milliseconds, not ${timeout}`);
+  return timeout;
+}
