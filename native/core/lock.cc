@@ -164,16 +164,20 @@ Outcome lock_try(const Arena& arena, Slot& slot, OwnerId me) {
   }
 }
 
-Outcome lock_acquire(const Arena& arena, Slot& slot, OwnerId me, int64_t deadline, Word* interrupt) {
+bool lock_spin(Slot& slot, OwnerId me) {
   for (int round = 0; round < kSpinRounds; round++) {
     for (int i = 0; i < kSpinPauses; i++) {
       uint32_t word = slot.word.load(memory_order_relaxed);  // relaxed: the compare-and-swap decides
       if (word == 0 && slot.word.compare_exchange_strong(word, me, memory_order_acquire, memory_order_relaxed))
-        return Outcome::acquired;
+        return true;
       platform::pause();
     }
     platform::yield();
   }
+  return false;
+}
+
+Outcome lock_acquire(const Arena& arena, Slot& slot, OwnerId me, int64_t deadline, Word* interrupt) {
   const uint32_t interrupts = interrupt ? interrupt->load(memory_order_acquire) : 0;
   int64_t now = platform::monotonic_now();
   Contender c{arena, slot, me, now};

@@ -68,7 +68,9 @@ bool lock_withdraw(Contender& contender);
 
 /// Takes the lock if nobody alive has it; never waits. acquired, abandoned or timed_out.
 Outcome lock_try(const Arena& arena, Slot& slot, OwnerId me);
-/// Takes the lock, sleeping until `deadline` at most. `interrupt` may be null.
+/// Takes the lock if it becomes free within a short yield-spin (some 20 µs): most contended waits end here.
+bool lock_spin(Slot& slot, OwnerId me);
+/// Takes the lock, sleeping until `deadline` at most. `interrupt` may be null. Spin first.
 Outcome lock_acquire(const Arena& arena, Slot& slot, OwnerId me, int64_t deadline, Word* interrupt);
 /// Gives up what `owner` holds: wakes or hands over. False: `owner` does not hold it.
 bool lock_release(const Arena& arena, Slot& slot, OwnerId owner);

@@ -19,10 +19,12 @@ int64_t deadline_of(double timeout_ms, int64_t now) {
 napi_value acquire_lock(napi_env env, napi_callback_info info) {
   Args<2> a(env, info);
   const Arena& arena = process_arena();
-  platform::interrupt_watch();
+  Slot& slot = arena.slot(to_uint32(env, a[0]));
+  const OwnerId me = self(a.data).me;
+  if (lock_spin(slot, me)) return uint32(env, static_cast<uint32_t>(Outcome::acquired));
+  platform::interrupt_watch();  // system calls: only for waits that will sleep
   const int64_t deadline = deadline_of(to_double(env, a[1]), platform::monotonic_now());
-  const Outcome outcome =
-      lock_acquire(arena, arena.slot(to_uint32(env, a[0])), self(a.data).me, deadline, platform::interrupt_word());
+  const Outcome outcome = lock_acquire(arena, slot, me, deadline, platform::interrupt_word());
   return uint32(env, static_cast<uint32_t>(outcome));
 }
 

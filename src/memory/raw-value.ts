@@ -4,6 +4,7 @@ import { typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
 import { grant, type Handle, pin, registerKind, type Shareable, toHandle } from '../transfer/handle.js';
 import { type Address, Reference, slotWords } from './arena.js';
+import { loadCell, storeCell } from './cells.js';
 import { type BigCode, type Cells, elementType, type ElementType, type IntegerCode, type TypeCode, type TypeName, typeOfNumber, type ValueOf } from './types.js';
 
 export interface ValueAddress extends Handle, Address {}
@@ -31,9 +32,10 @@ function windowOf({ cells }: ElementType): Cells {
 const closedCells = new Uint8Array(0);
 
 /**
- * One number, boolean, byte or character in shared memory, without a lock. Reads and writes are atomic, and integer types
- * can be changed atomically: `add`, `exchange`, `compareExchange`. Nothing blocks. Integers are sequentially consistent;
- * `f` and `d` are plain aligned loads and stores.
+ * One number, boolean, byte or character in shared memory, without a lock. Nothing blocks.
+ *
+ * A read or a write is never torn, and who sees a written value sees what its writer did before (`f` and `d`: on x64;
+ * elsewhere take a lock for that). Integer types can be changed atomically: `add`, `exchange`, `compareExchange`.
  *
  * Values out of range are a RangeError, never cut. Costs 64 bytes of shared memory and no descriptor.
  */
@@ -59,7 +61,7 @@ export class RawValue<T extends TypeCode | TypeName = TypeCode | TypeName> imple
       this.#type = elementType(type, what);
       const cell = value === undefined ? undefined : this.#type.toCell(value, what); // before anything is made
       this.#reference = Reference.create(native.layout.kindValue, this.#type.number);
-      if (cell !== undefined) this.#write(cell, windowOf(this.#type), this.#cellIndex());
+      if (cell !== undefined) storeCell(this.#type, windowOf(this.#type), this.#cellIndex(), cell);
     }
     this.#cells = windowOf(this.#type);
     this.#index = this.#cellIndex();
@@ -76,14 +78,12 @@ export class RawValue<T extends TypeCode | TypeName = TypeCode | TypeName> imple
   }
 
   get value(): ValueOf<T> {
-    const cells = this.#cells;
     if (this.#reference === null) throw this.#closed('value');
-    const cell = this.#type.atomic === false ? cells[this.#index]! : Atomics.load(cells as Int32Array, this.#index);
-    return this.#type.fromCell(cell) as ValueOf<T>;
+    return this.#type.fromCell(loadCell(this.#type, this.#cells, this.#index)) as ValueOf<T>;
   }
   set value(value: ValueInput<T>) {
     if (this.#reference === null) throw this.#closed('value');
-    this.#write(this.#type.toCell(value, `${this.kindName}.value`), this.#cells, this.#index);
+    storeCell(this.#type, this.#cells, this.#index, this.#type.toCell(value, 'Value.value'));
   }
 
   /**
@@ -157,11 +157,6 @@ export class RawValue<T extends TypeCode | TypeName = TypeCode | TypeName> imple
 
   #cellIndex(): number {
     return this.#reference!.valueOffset / this.#type.cells.BYTES_PER_ELEMENT;
-  }
-
-  #write(cell: number | bigint, cells: Cells, index: number): void {
-    if (this.#type.atomic === false) cells[index] = cell as number;
-    else Atomics.store(cells as Int32Array, index, cell as number);
   }
 
   #atomic(what: string, operation: 'add' | 'exchange'): [cells: Int32Array, index: number, type: ElementType] {

@@ -22,7 +22,7 @@ export class Guard implements Disposable {
   /** Gives the lock up; wakes or hands over to a waiter. Does not block. */
   release(): void {
     const state = this.#state;
-    if (state.ticket === this.#ticket && state.held) state.release();
+    if (state.ticket === this.#ticket) state.release();
   }
 
   [Symbol.dispose](): void {

@@ -5,13 +5,13 @@
  * All handles of a lock in an environment share one LockState.
  *
  *   fast      the word's index while a bare compare-and-swap may decide, else `neverFree`
- *   held      this environment took the lock and has not given it back (somebody else may have, by release())
- *   ticket    number of the current or last acquisition: a guard is good for its own only
+ *   ticket    odd: this environment took the lock and has not given it back (somebody else may have, by release());
+ *             even: it has not. Grows at both, so a guard is good for its own acquisition only
  *   queue     asynchronous requests, oldest first; only the first is known to a native waiter thread (`waitId`)
  *
  * S1  While `waitId` is set a waiter thread may own the lock on our behalf, so `fast` is `neverFree` and every other
  *     attempt of this environment first calls the thread off.
- * S2  `held` excludes `waitId`: who waits behind our own guard waits here, not in the word.
+ * S2  An odd ticket excludes `waitId`: who waits behind our own guard waits here, not in the word.
  */
 import { DeadlockError } from '../errors.js';
 import { Outcome } from '../native/arena-binding.js';
@@ -35,7 +35,6 @@ export class LockState {
   readonly reference: Reference;
   readonly index: number;
   fast: number;
-  held = false;
   ticket = 0;
   /** Whether release() has more to do than to give the word back. */
   busy = false;
@@ -55,13 +54,16 @@ export class LockState {
 
   /** An acquisition begins; returns its ticket. */
   take(): number {
-    this.held = true;
-    return (this.ticket = (this.ticket + 1) | 0);
+    return (this.ticket = (this.ticket + 1) | 1); // also from odd: a lock somebody took away may be ours again
+  }
+
+  get held(): boolean {
+    return (this.ticket & 1) !== 0;
   }
 
   /** The current acquisition ends. */
   release(): void {
-    this.held = false;
+    this.ticket = (this.ticket + 1) | 0;
     if (Atomics.compareExchange(slotWords, this.index, me, 0) !== me) native.releaseLock(this.reference.slot);
     if (this.busy) this.#afterRelease();
   }
@@ -74,7 +76,7 @@ export class LockState {
 
   /** Whether this environment's acquisition still stands: somebody else may have released it. */
   get reallyHeld(): boolean {
-    if (this.held && (Atomics.load(slotWords, this.index) & ownerMask) !== me) this.held = false;
+    if (this.held && (Atomics.load(slotWords, this.index) & ownerMask) !== me) this.ticket = (this.ticket + 1) | 0;
     return this.held;
   }
 

@@ -46,7 +46,7 @@ export class RLockGuard implements Disposable {
     if (this.#released) return;
     this.#released = true;
     const state = this.#state;
-    if (state.ticket !== this.#ticket || !state.held) return;
+    if (state.ticket !== this.#ticket) return;
     if (--depthOf(state).depth <= 0) state.release();
   }
 
