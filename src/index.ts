@@ -22,3 +22,18 @@ export type { TypeCode, TypeName, ValueOf } from './memory/types.js';
 
 export type { Handle } from './transfer/handle.js';
 export { open, share } from './transfer/share.js';
+
+export { cpuCount } from './process/cpu-count.js';
+export { isMainProcess } from './process/current.js';
+export { run, spawnGroup, type GroupOptions } from './process/group.js';
+export { parentProcess, type ParentProcess } from './process/parent-process.js';
+export { activeChildren, currentProcess, Process } from './process/process.js';
+export type { ProcessOptions, Target } from './process/options.js';
+export type { Stdio, StdioItem } from './process/stdio.js';
+export {
+  getAllStartMethods,
+  getStartMethod,
+  setStartMethod,
+  type StartMethod,
+} from './process/start-method.js';
+export type { FunctionAddress } from './transfer/function-ref.js';

@@ -28,15 +28,15 @@ void Children::set_dispatch(napi_value function) {
   if (context_ == nullptr) napi_async_init(env_, nullptr, string(env_, "multiproc.Process"), &context_);
 }
 
-platform::Failure Children::add(int handle, int doorbell, bool reaps, bool ends_with_us, Child** out) {
-  auto* child = new Child{this, next_id_++, handle, doorbell, reaps, ends_with_us};
+platform::Failure Children::add(int handle, int doorbell, bool ends_with_us, Child** out) {
+  auto* child = new Child{this, next_id_++, handle, doorbell, ends_with_us};
   ++remaining_;
   children_[child->id] = child;
   int code = 0;
   open(child, &child->exit_watch, handle, &child->exit_open, on_exit, &code);
   if (doorbell >= 0) open(child, &child->bell_watch, doorbell, &child->bell_open, on_bell, &code);
   if (code != 0) {
-    if (reaps) end_unheard(handle);
+    end_unheard(handle);
     forget(child, false);
     return {-code, "epoll_ctl"};
   }
@@ -76,7 +76,6 @@ Child* Children::find(uint32_t id) {
 
 bool Children::reap(Child* child) {
   if (child->ended) return true;
-  if (!child->reaps) return child->ended = platform::process_wait(child->handle, 0, nullptr, 0);
   if (platform::process_reap(child->handle, &child->ended, &child->exit_code)) {
     // Cannot happen on a handle of ours; if it does, a child of unknown end beats a watch that spins.
     child->ended = true;

@@ -13,7 +13,7 @@ namespace mp::node {
 
 class Children;
 
-/// One process we watch: a child of ours, or (reaps == false) the parent.
+/// One child.
 ///
 ///   handle     ours until forget(); the exit watch polls it
 ///   doorbell   -1, or an eventfd of ours until quiet(); the bell watch polls it
@@ -22,8 +22,7 @@ struct Child {
   uint32_t id;
   int handle;
   int doorbell = -1;
-  bool reaps = true;
-  bool ends_with_us = true;  // false: detached, and the parent
+  bool ends_with_us = true;  // false: detached
   bool ended = false;
   bool forgotten = false;
   uint32_t uses = 1;  // the table's, and one per watch that is not closed yet; the last one frees
@@ -46,7 +45,7 @@ class Children {
 
   void set_dispatch(napi_value function);
   /// Takes over both descriptors, whether it succeeds or not.
-  platform::Failure add(int handle, int doorbell, bool reaps, bool ends_with_us, Child** out);
+  platform::Failure add(int handle, int doorbell, bool ends_with_us, Child** out);
   Child* find(uint32_t id);
   /// Collects the child's end if it has come; sync and async callers both read it from the child afterwards.
   bool reap(Child* child);

@@ -113,25 +113,13 @@ napi_value child_spawn(napi_env env, napi_callback_info info) {
     return throw_failure(env, f);
   }
   Child* child = nullptr;
-  if (Failure f =
-          children_of(args.data)->add(spawned.handle, doorbell, true, to_bool(env, args[7]), &child)) {
+  if (Failure f = children_of(args.data)->add(spawned.handle, doorbell, to_bool(env, args[7]), &child)) {
     return throw_failure(env, f);
   }
   napi_value result = object(env);
   set(env, result, "id", uint32(env, child->id));
   set(env, result, "pid", uint32(env, spawned.pid));
   return result;
-}
-
-/// Watches a process that is not a child of ours: childAdopt(handle): id. Duplicates nothing: the handle is
-/// taken over.
-napi_value child_adopt(napi_env env, napi_callback_info info) {
-  Args<1> args(env, info);
-  Child* child = nullptr;
-  if (Failure f = children_of(args.data)->add(to_int32(env, args[0]), -1, false, false, &child)) {
-    return throw_failure(env, f);
-  }
-  return uint32(env, child->id);
 }
 
 /// childReap(id): exit code, or null while it runs.
@@ -142,17 +130,25 @@ napi_value child_reap(napi_env env, napi_callback_info info) {
   return int32(env, child->exit_code);
 }
 
-/// childWait(id, timeoutMs): 0 it still runs, 1 it has ended, 2 a signal came that the program listens for.
-napi_value child_wait(napi_env env, napi_callback_info info) {
-  Args<2> args(env, info);
-  Child* child = children_of(args.data)->find(to_uint32(env, args[0]));
-  if (child == nullptr) return int32(env, 1);
+/// 0 it still runs, 1 it has ended, 2 a signal came that the program listens for.
+int32_t wait_for(int handle, double timeout_ms) {
   platform::interrupt_watch();
   platform::Word* word = platform::interrupt_word();
   const uint32_t before = word->load(std::memory_order_acquire);
-  if (platform::process_wait(child->handle, wake_time(to_double(env, args[1])), word, before))
-    return int32(env, 1);
-  return int32(env, word->load(std::memory_order_acquire) != before ? 2 : 0);
+  if (platform::process_wait(handle, wake_time(timeout_ms), word, before)) return 1;
+  return word->load(std::memory_order_acquire) != before ? 2 : 0;
+}
+
+napi_value child_wait(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  Child* child = children_of(args.data)->find(to_uint32(env, args[0]));
+  return int32(env, child == nullptr ? 1 : wait_for(child->handle, to_double(env, args[1])));
+}
+
+/// handleWait(handle, timeoutMs): for a process that is not a child of this environment.
+napi_value handle_wait(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  return int32(env, wait_for(to_int32(env, args[0]), to_double(env, args[1])));
 }
 
 /// childSignal(id, signal): false if it has ended already.
@@ -246,9 +242,9 @@ void init_process(napi_env env, napi_value exports) {
 
   add_function(env, exports, "childDispatch", child_dispatch, children);
   add_function(env, exports, "childSpawn", child_spawn, children);
-  add_function(env, exports, "childAdopt", child_adopt, children);
   add_function(env, exports, "childReap", child_reap, children);
   add_function(env, exports, "childWait", child_wait, children);
+  add_function(env, exports, "handleWait", handle_wait);
   add_function(env, exports, "childSignal", child_signal, children);
   add_function(env, exports, "childKeepAlive", child_keep_alive, children);
   add_function(env, exports, "childHandle", child_handle, children);

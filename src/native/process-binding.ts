@@ -19,11 +19,11 @@ export interface ProcessBinding {
     doorbell: number,
     endsWithUs: boolean,
   ): { id: number; pid: number };
-  /** Watches a process that is not our child, by a handle that is taken over. */
-  childAdopt(handle: number): number;
   /** Collects the end; the exit code, or null while it runs. */
   childReap(id: number): number | null;
   childWait(id: number, timeoutMs: number): number;
+  /** The same for a process that is no child of ours. */
+  handleWait(handle: number, timeoutMs: number): number;
   /** False if it has ended. */
   childSignal(id: number, signal: number): boolean;
   /** Whether the child's watch keeps the event loop alive. It does from the start. */

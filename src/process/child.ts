@@ -1,0 +1,201 @@
+/** A started child as its parent sees it: its letter, its end, and what it gave. Lives until it has ended. */
+import { InterruptedError, WorkerDiedError } from '../errors.js';
+import { sweepDead } from '../memory/arena.js';
+import { native } from '../native/load.js';
+import { childEvent, childWaited } from '../native/process-binding.js';
+import type { Wait } from '../sync/wait-options.js';
+import { decode } from '../transfer/codec.js';
+import { putTogether, type Thrown } from '../transfer/error-transfer.js';
+import { letterState, type Letter } from './letter.js';
+import { signalName } from './signals.js';
+import { until, type Wakers } from './waiting.js';
+
+export type Outcome = { ok: true; value: unknown } | { ok: false; error: unknown };
+
+export interface ChildStart {
+  id: number;
+  pid: number;
+  letter: Letter;
+  /** Lets go of the shared objects on their way to the child. */
+  unpin: () => void;
+  /** Whether the running child keeps this environment's event loop alive, and is ended with it. */
+  keepsAlive: boolean;
+  /** Classes of errors this program has, by name. */
+  findClass: (name: string) => unknown;
+  /** For messages. */
+  describe: () => string;
+  /** Called once, when it has ended. */
+  onEnd: () => void;
+}
+
+const watched = new Map<number, Child>();
+
+/** Sentinels that nobody closed: the net under close(). */
+const forgotten = new FinalizationRegistry<number>((fd) => {
+  native.fdClose(fd);
+});
+
+native.childDispatch((id, event) => {
+  const child = watched.get(id);
+  if (event === childEvent.bell) child?.readLetter();
+  else child?.poll();
+});
+
+// Orderly ends of this environment, process.exit() and uncaught errors included. A worker thread that is terminated runs
+// no listener any more: there the addon does the same. After a SIGKILL the children notice themselves.
+process.on('exit', () => {
+  native.childrenEnd();
+});
+
+export class Child {
+  readonly pid: number;
+  exitCode: number | null = null;
+  outcome: Outcome | null = null;
+  readonly #start: ChildStart;
+  readonly #wakers: Wakers = new Set();
+  #letterOpen = true;
+  #pinned = true;
+  #waits = 0;
+  #sentinel: number | null = null;
+
+  constructor(start: ChildStart) {
+    this.#start = start;
+    this.pid = start.pid;
+    watched.set(start.id, this);
+    this.#keepAlive();
+  }
+
+  /** Notices an end that has come. True once it has. */
+  poll(): boolean {
+    if (this.exitCode !== null) return true;
+    const code = native.childReap(this.#start.id);
+    if (code === null) return false;
+    this.exitCode = code;
+    this.readLetter();
+    this.outcome ??= { ok: false, error: this.#died(code) };
+    this.#closeLetter();
+    watched.delete(this.#start.id);
+    native.childForget(this.#start.id, this.#sentinel !== null);
+    sweepDead();
+    this.#start.onEnd();
+    this.#wake();
+    return true;
+  }
+
+  /** Blocks. False if it still runs after the timeout. */
+  waitSync(timeout: number, what: string): boolean {
+    if (this.poll()) return true;
+    const end = native.childWait(this.#start.id, timeout);
+    if (end === childWaited.interrupted)
+      throw new InterruptedError(`${what}: a signal arrived while waiting`);
+    return this.poll();
+  }
+
+  async waitForEnd(wait: Wait): Promise<boolean> {
+    return this.#until(() => this.poll(), wait);
+  }
+
+  async waitForOutcome(wait: Wait): Promise<boolean> {
+    return this.#until(() => {
+      if (this.outcome === null && !this.poll()) this.readLetter();
+      return this.outcome !== null;
+    }, wait);
+  }
+
+  /** False if it has ended. */
+  signal(signal: number): boolean {
+    return !this.poll() && native.childSignal(this.#start.id, signal);
+  }
+
+  /** The descriptor that becomes readable at its end. Closed by closeSentinel(). */
+  get sentinel(): number {
+    if (this.#sentinel === null) {
+      if (this.exitCode === null) {
+        this.#sentinel = native.childHandle(this.#start.id);
+      } else {
+        // Its handle is closed. One that is ready for ever says the same.
+        this.#sentinel = native.bellCreate();
+        native.bellRing(this.#sentinel);
+      }
+      forgotten.register(this, this.#sentinel, this);
+    }
+    return this.#sentinel;
+  }
+
+  closeSentinel(): void {
+    if (this.#sentinel === null || this.exitCode === null) return;
+    forgotten.unregister(this);
+    native.fdClose(this.#sentinel);
+    this.#sentinel = null;
+  }
+
+  /** Looks how far it has come, and takes what it gave: at once, as only then what is shared in it is surely alive. */
+  readLetter(): void {
+    if (!this.#letterOpen) return;
+    const { letter, unpin } = this.#start;
+    try {
+      const state = letter.state;
+      if (state >= letterState.attached && this.#pinned) {
+        this.#pinned = false;
+        unpin();
+      }
+      if (state === letterState.returned) this.outcome = { ok: true, value: decode(letter.read()) };
+      else if (state === letterState.threw)
+        this.outcome = { ok: false, error: this.#thrown(decode(letter.read())) };
+    } catch (error) {
+      this.outcome = { ok: false, error };
+    }
+    if (this.outcome !== null) {
+      this.#closeLetter();
+      this.#wake();
+    }
+  }
+
+  #thrown(message: unknown): unknown {
+    return putTogether(message as Thrown, this.#start.findClass);
+  }
+
+  #died(code: number): WorkerDiedError {
+    const signal = code < 0 ? signalName(-code) : null;
+    const how = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+    return new WorkerDiedError(`${this.#start.describe()} ${how} before its target had finished`, {
+      pid: this.pid,
+      exitCode: signal === null ? code : null,
+      signal,
+    });
+  }
+
+  #closeLetter(): void {
+    if (!this.#letterOpen) return;
+    this.#letterOpen = false;
+    this.#start.letter.close();
+    native.childQuiet(this.#start.id);
+    if (this.#pinned) this.#start.unpin();
+    this.#pinned = false;
+  }
+
+  async #until(ready: () => boolean, wait: Wait): Promise<boolean> {
+    this.#waits++;
+    this.#keepAlive();
+    try {
+      return await until(this.#wakers, ready, wait);
+    } finally {
+      this.#waits--;
+      this.#keepAlive();
+    }
+  }
+
+  #keepAlive(): void {
+    if (this.exitCode === null)
+      native.childKeepAlive(this.#start.id, this.#start.keepsAlive || this.#waits > 0);
+  }
+
+  #wake(): void {
+    for (const waker of this.#wakers) waker();
+  }
+}
+
+/** Collects children that have ended while the event loop did not run. */
+export function reapEnded(): void {
+  for (const child of watched.values()) child.poll();
+}

@@ -1,0 +1,60 @@
+/** Which process this is. */
+import { realpathSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { ProcessError } from '../errors.js';
+import { native } from '../native/load.js';
+import type { Identity } from './launch.js';
+
+/** The script a child process runs. */
+export const entryPath = fileURLToPath(new URL('../entry/worker.js', import.meta.url));
+
+// The addon knows in worker threads of a child, the command line while modules are loaded before the child's entry.
+const text = native.processIdentity();
+let identity = text === '' ? null : (JSON.parse(text) as Identity);
+
+/** Whether this process was not started by multiproc. Guards what only the program itself should do. */
+export let isMainProcess = identity === null && !runsEntry();
+
+/** Null in the main process. */
+export function currentIdentity(): Identity | null {
+  return identity;
+}
+
+/** The entry of a child, before it imports anything of the program's. */
+export function becomeChild(as: Identity): void {
+  identity = as;
+  isMainProcess = false;
+  native.processIdentity(JSON.stringify(as));
+}
+
+let importing: string | null = null;
+
+/** Runs `load`, and refuses to start processes meanwhile: a program that does so while it is imported would never end. */
+export async function whileImporting<T>(module: string, load: () => Promise<T>): Promise<T> {
+  importing = module;
+  try {
+    return await load();
+  } finally {
+    importing = null;
+  }
+}
+
+/** Throws ERR_MP_UNGUARDED while the module of this process's target is being imported. */
+export function checkMayStart(what: string): void {
+  if (importing === null) return;
+  throw new ProcessError(
+    'ERR_MP_UNGUARDED',
+    `${what}: a process cannot be started while ${importing} is being imported by a child process, to find its target ` +
+      'there. Guard what only the main program should do: if (mp.isMainProcess) { … }',
+  );
+}
+
+function runsEntry(): boolean {
+  const script = process.argv[1];
+  if (script === undefined) return false;
+  try {
+    return script === entryPath || realpathSync(script) === realpathSync(entryPath);
+  } catch {
+    return false;
+  }
+}

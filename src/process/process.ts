@@ -1,0 +1,333 @@
+/** Processes: started from a function or a subclass, waited for, asked for their result, ended. */
+import type { Readable, Writable } from 'node:stream';
+import { inspect } from 'node:util';
+import { ClosedError, ProcessError, TimeoutError } from '../errors.js';
+import { show, typeError } from '../native/arguments.js';
+import { native } from '../native/load.js';
+import { ownOwnerId, setEnvironmentName } from '../memory/arena.js';
+import { parseWait, type SyncWaitOptions, type WaitOptions } from '../sync/wait-options.js';
+import { errorClassFinder } from '../transfer/error-classes.js';
+import { referenceOf, referenceTo, type FunctionAddress } from '../transfer/function-ref.js';
+import { Child, reapEnded } from './child.js';
+import { checkMayStart, currentIdentity } from './current.js';
+import type { Identity } from './launch.js';
+import { checkOptions, readArguments, type CheckedOptions, type ProcessOptions } from './options.js';
+import { signalName, signalNumber } from './signals.js';
+import { spawn } from './spawn.js';
+import { descendantsOf, signalDescendant } from './tree.js';
+
+/** First constructor argument of the objects the package makes itself: see Process.#adopt. */
+export const internal = Symbol('multiproc.internal');
+
+/** How the package makes the object of the process that runs it, without running a subclass's constructor. */
+export interface Adopted {
+  identity: Identity;
+  run: () => unknown;
+}
+
+const active = new Set<Process>();
+const graceMs = 500;
+
+/**
+ * A process that runs a function, or a subclass's run(), in a Node of its own.
+ *
+ * At the natural end of this program running children are waited for (daemons are ended); when it ends in any other way,
+ * they end with it, unless they are `detached`.
+ */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- whatever the target returns
+export class Process<R = any> {
+  readonly #options: CheckedOptions;
+  readonly #path: number[];
+  readonly #parentPid: number;
+  readonly #self: Adopted | null = null;
+  #name: string;
+  #daemon: boolean;
+  #target: CheckedOptions['target'];
+  #args: unknown[];
+  #child: Child | null = null;
+  #streams: (Readable | Writable | null)[] = [];
+  #closed = false;
+
+  constructor(options?: ProcessOptions<never[], R>);
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- any arguments
+  constructor(target: (...args: any[]) => R | PromiseLike<R>, ...args: unknown[]);
+  constructor(target: URL | FunctionAddress, ...args: unknown[]);
+  constructor(...given: unknown[]) {
+    const what = `new ${new.target.name || 'Process'}()`;
+    const adopted = given[0] === internal ? (given[1] as Adopted) : null;
+    this.#options = adopted === null ? readArguments(given, what) : checkOptions({}, what);
+    this.#target = this.#options.target;
+    this.#args = this.#options.args;
+    this.#self = adopted;
+    const creator = currentIdentity();
+    this.#path = adopted?.identity.path ?? [...(creator?.path ?? []), native.processNumber()];
+    this.#name =
+      adopted?.identity.name ??
+      this.#options.name ??
+      `${new.target.name || 'Process'}-${this.#path.join(':')}`;
+    this.#daemon = adopted?.identity.daemon ?? this.#options.daemon ?? creator?.daemon ?? false;
+    this.#parentPid = adopted === null ? process.pid : adopted.identity.parent.pid;
+  }
+
+  /** What the process does: calls the target. Subclasses may override it; it then runs in the child, with the fields. */
+  run(): unknown {
+    return this.#self?.run();
+  }
+
+  /**
+   * Starts the process and returns this; `pid` exists at once. Once only. Copies the arguments now.
+   * @throws ProcessError if it cannot be started or was before; MultiprocessingError `ERR_MP_CLONE` for arguments that
+   * cannot be sent, `ERR_MP_FUNCTION` for a target other processes cannot find
+   */
+  start(): this {
+    const what = `${this.constructor.name}.start()`;
+    this.#checkOpen(what);
+    if (this.#self !== null)
+      throw this.#misuse('ERR_MP_STATE', `${what}: this is the running process itself`);
+    if (this.#child !== null)
+      throw this.#misuse('ERR_MP_STARTED', `${what}: ${this.#name} was started before; make a new one`);
+    checkMayStart(what);
+    reapEnded();
+
+    const job = this.constructor === Process ? null : referenceTo(this.constructor);
+    const target = this.#target === null ? null : referenceOf(this.#target, what);
+    const keepsAlive = !this.#daemon && !this.#options.detached;
+    const launch = {
+      identity: {
+        name: this.#name,
+        path: this.#path,
+        daemon: this.#daemon,
+        parent: { name: currentProcess().name, pid: process.pid },
+      },
+      parentOwner: ownOwnerId(),
+      cwd: null,
+      job,
+      target,
+    };
+    const message = { launch, args: this.#args, this: job === null ? {} : { ...this } };
+    const { streams, ...spawned } = spawn(message, this.#options, keepsAlive, what);
+    this.#child = new Child({
+      ...spawned,
+      keepsAlive,
+      findClass: errorClassFinder(this.#target, job === null ? null : this.constructor),
+      describe: () => `${this.#name} (pid ${spawned.pid})`,
+      onEnd: () => active.delete(this),
+    });
+    this.#streams = streams;
+    active.add(this);
+    // What the arguments refer to may be large; the child has its copy.
+    this.#target = null;
+    this.#args = [];
+    return this;
+  }
+
+  /** Waits for the end without blocking: the exit code, or null if it still runs after the timeout. */
+  async join(options?: number | WaitOptions): Promise<number | null> {
+    const what = 'Process.join()';
+    const wait = parseWait(options, what);
+    const child = this.#started(what);
+    return (await child.waitForEnd(wait)) ? child.exitCode : null;
+  }
+
+  /** Blocks this thread until the end: the exit code, or null if it still runs after the timeout. */
+  joinSync(options?: number | SyncWaitOptions): number | null {
+    const what = 'Process.joinSync()';
+    const { timeout } = parseWait(options, what);
+    const child = this.#started(what);
+    return child.waitSync(timeout, what) ? child.exitCode : null;
+  }
+
+  /**
+   * What the target returned, as soon as it has; its error if it failed. The process may run on for a while.
+   * @throws WorkerDiedError if it ended before that; TimeoutError
+   */
+  async result(options?: number | WaitOptions): Promise<Awaited<R>> {
+    const what = 'Process.result()';
+    const wait = parseWait(options, what);
+    const child = this.#started(what);
+    if (!(await child.waitForOutcome(wait))) {
+      throw new TimeoutError(`${what}: ${this.#name} gave no result within ${wait.timeout} ms`);
+    }
+    const outcome = child.outcome!;
+    if (!outcome.ok) throw outcome.error;
+    return outcome.value as Awaited<R>;
+  }
+
+  /** Whether it has started and not ended. */
+  isAlive(): boolean {
+    this.#checkOpen('Process.isAlive()');
+    return this.#self !== null || (this.#child !== null && !this.#child.poll());
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+
+  /** A label; the running process keeps the one it started with. */
+  set name(name: string) {
+    if (typeof name !== 'string') throw typeError(`Process.name: must be a string, not ${show(name)}`);
+    this.#name = name;
+    if (this.#self !== null) setEnvironmentName(name);
+  }
+
+  /** Whether it is ended, not waited for, at the natural end of its parent. Settable before start(). */
+  get daemon(): boolean {
+    return this.#daemon;
+  }
+
+  set daemon(daemon: boolean) {
+    if (typeof daemon !== 'boolean')
+      throw typeError(`Process.daemon: must be a boolean, not ${show(daemon)}`);
+    if (this.#child !== null || this.#self !== null) {
+      throw this.#misuse('ERR_MP_STARTED', `Process.daemon: ${this.#name} has started; set it before`);
+    }
+    this.#daemon = daemon;
+  }
+
+  /** Null before start(). */
+  get pid(): number | null {
+    this.#checkOpen('Process.pid');
+    return this.#self !== null ? process.pid : (this.#child?.pid ?? null);
+  }
+
+  /** The exit code; -N after signal N; null until it has ended. */
+  get exitCode(): number | null {
+    this.#checkOpen('Process.exitCode');
+    this.#child?.poll();
+    return this.#child?.exitCode ?? null;
+  }
+
+  /** A descriptor that becomes readable when the process ends, for event loops of your own. Closed by close(). */
+  get sentinel(): number {
+    return this.#started('Process.sentinel').sentinel;
+  }
+
+  /** Its standard input, if `stdio` says 'pipe' there; else null. */
+  get stdin(): Writable | null {
+    return (this.#streams[0] as Writable | null | undefined) ?? null;
+  }
+
+  get stdout(): Readable | null {
+    return (this.#streams[1] as Readable | null | undefined) ?? null;
+  }
+
+  get stderr(): Readable | null {
+    return (this.#streams[2] as Readable | null | undefined) ?? null;
+  }
+
+  /** Sends SIGINT. Nothing if it has ended. */
+  interrupt(): void {
+    this.#started('Process.interrupt()').signal(signalNumber.SIGINT);
+  }
+
+  /** Sends SIGTERM; with `tree`, to all its descendants as well. Nothing if it has ended. */
+  terminate({ tree = false }: { tree?: boolean } = {}): void {
+    const child = this.#started('Process.terminate()');
+    if (child.poll()) return;
+    // Before the first signal: who loses its parent is no descendant any more.
+    const descendants = tree ? descendantsOf(child.pid) : [];
+    child.signal(signalNumber.SIGTERM);
+    for (const descendant of descendants) signalDescendant(descendant, 'SIGTERM');
+  }
+
+  /** Sends SIGKILL. Nothing if it has ended. */
+  kill(): void {
+    this.#started('Process.kill()').signal(signalNumber.SIGKILL);
+  }
+
+  /** Gives back what the handle holds. Afterwards its methods throw ClosedError. @throws ProcessError while it runs */
+  close(): void {
+    if (this.#closed) return;
+    if (this.#self !== null)
+      throw this.#misuse('ERR_MP_STATE', 'Process.close(): this is the running process itself');
+    if (this.#child !== null && !this.#child.poll()) {
+      throw this.#misuse('ERR_MP_RUNNING', `Process.close(): ${this.#name} still runs; end or join it first`);
+    }
+    this.#child?.closeSentinel();
+    this.#closed = true;
+  }
+
+  /** Ends it if it still runs (SIGTERM, after half a second SIGKILL), waits for that, and closes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    if (this.#child !== null && !this.#child.poll()) {
+      this.terminate();
+      if (!(await this.#child.waitForEnd({ timeout: graceMs }))) {
+        this.kill();
+        await this.#child.waitForEnd({ timeout: Infinity });
+      }
+    }
+    this.close();
+  }
+
+  [inspect.custom](): string {
+    const parts = [`name='${this.#name}'`];
+    const child = this.#child;
+    if (!this.#closed && (child !== null || this.#self !== null))
+      parts.push(`pid=${child?.pid ?? process.pid}`);
+    parts.push(`parent=${this.#parentPid}`);
+    if (this.#closed) parts.push('closed');
+    else if (this.#self !== null) parts.push('started');
+    else if (child === null) parts.push('initial');
+    else if (!child.poll()) parts.push('started');
+    else parts.push('stopped', `exitcode=${exitCodeText(child.exitCode!)}`);
+    if (this.#daemon) parts.push('daemon');
+    return `<${this.constructor.name} ${parts.join(' ')}>`;
+  }
+
+  #started(what: string): Child {
+    this.#checkOpen(what);
+    if (this.#self !== null)
+      throw this.#misuse('ERR_MP_STATE', `${what}: this is the running process itself`);
+    if (this.#child === null)
+      throw this.#misuse('ERR_MP_NOT_STARTED', `${what}: ${this.#name} has not been started`);
+    return this.#child;
+  }
+
+  #checkOpen(what: string): void {
+    if (this.#closed) throw new ClosedError(`${what}: the handle of ${this.#name} is closed`);
+  }
+
+  #misuse(code: string, message: string): ProcessError {
+    return new ProcessError(code, message);
+  }
+}
+
+function exitCodeText(code: number): string {
+  return code < 0 ? `-${signalName(-code)}` : String(code);
+}
+
+let current: Process | null = null;
+
+/** The process this code runs in: in a child the object that was started there, else one called MainProcess. */
+export function currentProcess(): Process {
+  current ??= adopt(Process, {
+    identity: currentIdentity() ?? {
+      name: 'MainProcess',
+      path: [],
+      daemon: false,
+      parent: { name: '', pid: process.ppid },
+    },
+    run: () => undefined,
+  });
+  return current;
+}
+
+/** Makes a child's own object: of the subclass, without running its constructor, which has run in the parent. */
+export function becomeCurrent(jobClass: object, adopted: Adopted, fields: Record<string, unknown>): Process {
+  current = adopt(jobClass, adopted);
+  for (const [key, value] of Object.entries(fields)) {
+    Object.defineProperty(current, key, { value, enumerable: true, writable: true, configurable: true });
+  }
+  return current;
+}
+
+function adopt(jobClass: object, adopted: Adopted): Process {
+  return Reflect.construct(Process, [internal, adopted], jobClass as typeof Process) as Process;
+}
+
+/** Children of this environment that still run. Collects those that have ended. */
+export function activeChildren(): Process[] {
+  reapEnded();
+  return [...active];
+}

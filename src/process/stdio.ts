@@ -1,0 +1,85 @@
+/** The standard streams of a child. */
+import { Socket } from 'node:net';
+import { show, typeError } from '../native/arguments.js';
+import { native } from '../native/load.js';
+
+export type StdioItem =
+  'pipe' | 'ignore' | 'inherit' | number | { readonly fd?: number | null } | null | undefined;
+export type Stdio = 'pipe' | 'ignore' | 'inherit' | readonly StdioItem[];
+
+/** As in Python: standard input is empty, output goes where the parent's does. */
+const byDefault: readonly StdioItem[] = ['ignore', 'inherit', 'inherit'];
+
+export interface StdioPlan {
+  /** What the child gets as 0, 1 and 2; -1 is /dev/null. */
+  fds: number[];
+  /** Our ends of pipes, by position. */
+  ours: (number | null)[];
+  /** The child's ends, to be closed here when it has started. */
+  theirs: number[];
+}
+
+export function checkStdio(stdio: unknown, what: string): readonly StdioItem[] {
+  if (stdio === undefined) return byDefault;
+  if (typeof stdio === 'string') return checkStdio([stdio, stdio, stdio], what);
+  if (!Array.isArray(stdio) || stdio.length > 3) {
+    throw typeError(
+      `${what}: stdio must be 'pipe', 'ignore', 'inherit' or a list of up to three, not ${show(stdio)}`,
+    );
+  }
+  return byDefault.map((item, i) => {
+    const given: unknown = stdio[i] ?? item;
+    descriptorOf(given, i, what);
+    return given as StdioItem;
+  });
+}
+
+/** Opens what is needed. Closes all of it again if something fails. */
+export function openStdio(items: readonly StdioItem[], what: string): StdioPlan {
+  const plan: StdioPlan = { fds: [], ours: [], theirs: [] };
+  try {
+    items.forEach((item, i) => {
+      const given = descriptorOf(item, i, what);
+      if (given !== 'pipe') {
+        plan.fds.push(given);
+        plan.ours.push(null);
+        return;
+      }
+      const [readEnd, writeEnd] = native.pipeCreate();
+      const [mine, other] = i === 0 ? [writeEnd, readEnd] : [readEnd, writeEnd];
+      plan.fds.push(other);
+      plan.theirs.push(other);
+      plan.ours.push(mine);
+    });
+  } catch (error) {
+    closeStdio(plan);
+    throw error;
+  }
+  return plan;
+}
+
+export function closeStdio(plan: StdioPlan): void {
+  for (const fd of [...plan.theirs, ...plan.ours]) if (fd !== null) native.fdClose(fd);
+}
+
+/** Our ends as streams: [stdin, stdout, stderr]. They do not keep the process alive if the child does not. */
+export function streamsOf(plan: StdioPlan, keepsAlive: boolean): (Socket | null)[] {
+  for (const fd of plan.theirs) native.fdClose(fd);
+  return plan.ours.map((fd, i) => {
+    if (fd === null) return null;
+    const stream = new Socket({ fd, readable: i > 0, writable: i === 0 });
+    if (!keepsAlive) stream.unref();
+    return stream;
+  });
+}
+
+function descriptorOf(item: unknown, position: number, what: string): number | 'pipe' {
+  if (item === 'pipe') return 'pipe';
+  if (item === 'inherit') return position;
+  if (item === 'ignore') return -1;
+  const fd: unknown = typeof item === 'object' && item !== null ? (item as { fd?: unknown }).fd : item;
+  if (typeof fd === 'number' && Number.isInteger(fd) && fd >= 0) return fd;
+  throw typeError(
+    `${what}: stdio[${position}] must be 'pipe', 'ignore', 'inherit', a descriptor or an open stream with one, not ${show(item)}`,
+  );
+}

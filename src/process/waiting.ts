@@ -1,0 +1,46 @@
+/** Waiting for a condition that someone else announces. */
+import { addAbortListener } from 'node:events';
+import type { Wait } from '../sync/wait-options.js';
+
+/** Functions called whenever the condition may have come true. */
+export type Wakers = Set<() => void>;
+
+const longestTimer = 2 ** 31 - 1;
+
+/** Resolves with true once `ready()`, with false after the timeout; rejects with the signal's reason. */
+export async function until(
+  wakers: Wakers,
+  ready: () => boolean,
+  { timeout, signal }: Wait,
+): Promise<boolean> {
+  signal?.throwIfAborted();
+  if (ready()) return true;
+  if (timeout === 0) return false;
+  const deadline = performance.now() + timeout;
+  let timer: NodeJS.Timeout | undefined;
+  let abort: Disposable | undefined;
+  let wake: (() => void) | undefined;
+  try {
+    return await new Promise<boolean>((resolve, reject) => {
+      wake = () => {
+        if (ready()) resolve(true);
+      };
+      wakers.add(wake);
+      const tick = (): void => {
+        const left = deadline - performance.now();
+        if (left <= 0) resolve(ready());
+        else timer = setTimeout(tick, Math.min(left, longestTimer));
+      };
+      if (timeout !== Infinity) tick();
+      if (signal !== undefined) {
+        abort = addAbortListener(signal, () => {
+          reject(signal.reason as Error);
+        });
+      }
+    });
+  } finally {
+    if (wake !== undefined) wakers.delete(wake);
+    clearTimeout(timer);
+    abort?.[Symbol.dispose]();
+  }
+}
