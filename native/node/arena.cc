@@ -92,6 +92,12 @@ Napi::Value arena_info(const Napi::CallbackInfo& info) {
   return o;
 }
 
+/// V8 counts external bytes as if they were heap and would collect for it; these are mostly not even memory.
+void discount(napi_env env, size_t bytes) {
+  int64_t adjusted;
+  napi_adjust_external_memory(env, -static_cast<int64_t>(bytes), &adjusted);
+}
+
 // slots() → ArrayBuffer over all slots
 Napi::Value slots(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
@@ -106,10 +112,20 @@ Napi::Value slots(const Napi::CallbackInfo& info) {
                                                               : "napi_create_external_arraybuffer"});
     return env.Undefined();
   }
-  // V8 counts external bytes as if they were heap and would collect for it; these are mostly not even memory.
-  int64_t adjusted;
-  napi_adjust_external_memory(env, -static_cast<int64_t>(bytes), &adjusted);
+  discount(env, bytes);
   return Napi::Value(env, buffer);
+}
+
+// mapSlots(buffer): puts the slots in the place of a WebAssembly memory's pages, so that wasm code can reach them. V8
+// unmaps the whole memory when it is collected; the arena's own mapping is another one.
+void map_slots(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  auto buffer = info[0].As<Napi::ArrayBuffer>();
+  constexpr size_t bytes = size_t{kSlotMax} * sizeof(Slot);
+  if (buffer.ByteLength() != bytes || reinterpret_cast<uintptr_t>(buffer.Data()) % kPage != 0)
+    return fail(env, {22 /* EINVAL */, "map_slots"});
+  if (auto failed = platform::memory_map_over(process_arena().fd, kSlotsOffset, buffer.Data(), bytes)) return fail(env, failed);
+  discount(env, bytes);
 }
 
 // enter(environmentId) → owner id of this environment
@@ -220,6 +236,7 @@ Napi::Object layout(Napi::Env env) {
 #undef MP_EXPORT
   o.Set("version", kLayoutVersion);
   o.Set("offsets", fields);
+  o.Set("slotsBytes", Napi::Number::New(env, size_t{kSlotMax} * sizeof(Slot)));
   o.Set("slotBytes", Napi::Number::New(env, sizeof(Slot)));
   o.Set("kindLock", Napi::Number::New(env, kLock));
   o.Set("kindValue", Napi::Number::New(env, kValue));
@@ -262,6 +279,7 @@ void init_arena(napi_env raw, napi_value raw_exports) {
   add("openArena", open_arena);
   add("arenaInfo", arena_info);
   add("slots", slots);
+  add("mapSlots", map_slots);
   add("enter", enter);
   add("rename", rename_participant);
   add("ownerInfo", owner_info);

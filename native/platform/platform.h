@@ -99,6 +99,8 @@ Failure memory_create(const char* label, size_t size, int* fd);
 /// An unsealed anonymous file for messages between a parent and its child.
 Failure memory_file(const char* label, int* fd);
 Failure memory_map(int fd, size_t size, void** base);
+/// Maps part of a segment over pages that are mapped already (POSIX; unsupported elsewhere).
+Failure memory_map_over(int fd, size_t offset, void* at, size_t size);
 void memory_unmap(void* base, size_t size);
 Failure memory_size(int fd, size_t* size);
 /// Backs [offset, offset + size) with real pages, or fails now rather than with SIGBUS later. Refuses with ENOMEM what

@@ -1,26 +1,29 @@
 /**
  * The arena as this environment sees it: the words of all slots, who we are, and references to objects.
  *
- * `slotWords` and `me` are live bindings read on every hot path; both are set once, before the first object exists.
+ * `slotWords`, `cas` and `me` are live bindings read on every hot path; they are set once, before the first object exists.
  */
 import { randomBytes } from 'node:crypto';
 import { threadId } from 'node:worker_threads';
 import { ClosedError, MultiprocessingError } from '../errors.js';
 import { orFail } from '../native/failure.js';
 import { native } from '../native/load.js';
+import { type CompareExchange, mapSlots } from './words.js';
 
 const { layout } = native;
-export const wordsPerSlot = layout.slotBytes / 4;
+const wordsPerSlot = layout.slotBytes / 4;
 const headerWord = layout.offsets['Slot.header']! / 4;
 const lockWord = layout.offsets['Slot.word']! / 4;
 const detailWord = layout.offsets['Slot.detail']! / 4;
 const valueOffset = layout.offsets['Slot.value']!;
 
-/** The index of a word that is never free (slot 0 is nobody's): sends a fast path to its slow half. */
-export const neverFree = lockWord;
+/** The byte offset of a word that is never free (slot 0 is nobody's): sends a fast path to its slow half. */
+export const neverFree = lockWord * 4;
 
 /** All slots as 32-bit words. Empty until the arena is there. */
 export let slotWords = new Int32Array(0);
+/** The compare-and-swap of those words, by byte offset. */
+export let cas: CompareExchange = () => -1;
 /** This environment's owner id: what a lock word holds while we own it. */
 export let me = 0;
 let arenaId = 0n;
@@ -65,12 +68,13 @@ const arenaProblems = {
 } as const satisfies Record<string, readonly [code: string, message: string]>;
 
 function enter(): void {
-  const buffer = orFail('ERR_MP_UNSUPPORTED', 'this JavaScript runtime cannot use shared memory', () => native.slots());
+  const slots = orFail('ERR_MP_UNSUPPORTED', 'this JavaScript runtime cannot use shared memory', mapSlots);
   const owner = orFail('ERR_MP_PARTICIPANTS', 'no more JavaScript threads can join this process tree (4,095 are alive)', () =>
     native.enter(threadId),
   );
   arenaId = native.arenaInfo()!.id;
-  slotWords = new Int32Array(buffer);
+  slotWords = new Int32Array(slots.buffer);
+  ({ cas } = slots);
   me = owner;
 }
 
@@ -160,9 +164,9 @@ export class Reference {
   get address(): Address {
     return { arena: arenaId.toString(16), slot: this.slot, generation: this.generation };
   }
-  /** The index of the lock word in `slotWords`. */
-  get lockIndex(): number {
-    return this.slot * wordsPerSlot + lockWord;
+  /** The byte offset of the lock word. */
+  get lockOffset(): number {
+    return this.slot * layout.slotBytes + lockWord * 4;
   }
   /** The byte offset of the value in the buffer of `slotWords`. */
   get valueOffset(): number {

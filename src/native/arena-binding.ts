@@ -12,6 +12,8 @@ export interface Layout {
   /** Byte offsets, e.g. `offsets['Slot.word']`. Stated in native/core/layout.h, nowhere else. */
   readonly offsets: Readonly<Record<string, number>>;
   readonly slotBytes: number;
+  /** Of all slots together: a multiple of WebAssembly's pages. */
+  readonly slotsBytes: number;
   readonly kindLock: number;
   readonly kindValue: number;
   readonly ownerMask: number;
@@ -28,7 +30,10 @@ export interface ArenaBinding {
   /** '' or why the segment cannot be used. Takes the descriptor over. */
   openArena(fd: number): string;
   arenaInfo(): { fd: number; id: bigint } | null;
+  /** All slots as an external ArrayBuffer. */
   slots(): ArrayBuffer;
+  /** Maps all slots over a WebAssembly memory. */
+  mapSlots(buffer: ArrayBuffer): void;
   enter(environmentId: number): number;
   rename(name: string): void;
   ownerInfo(ownerId: number): { pid: number; environment: number; name: string } | null;

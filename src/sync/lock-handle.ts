@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { ClosedError } from '../errors.js';
-import { type Address, me, Reference, slotWords } from '../memory/arena.js';
+import { type Address, cas, me, Reference } from '../memory/arena.js';
 import { Outcome } from '../native/arena-binding.js';
 import { native } from '../native/load.js';
 import { grant, type Handle, pin, type Shareable, toHandle } from '../transfer/handle.js';
@@ -83,7 +83,7 @@ export abstract class LockHandle implements Disposable, Shareable {
 
 /** Whether a bare compare-and-swap takes the lock: free, and no task of this environment in line for it. */
 export function takeFree(state: LockState): boolean {
-  return !state.busy && Atomics.compareExchange(slotWords, state.fast, 0, me) === 0;
+  return !state.busy && cas(state.fast, 0, me) === 0;
 }
 
 export function isTaken(outcome: Outcome): boolean {

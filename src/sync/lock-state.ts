@@ -4,7 +4,7 @@
  * The shared word knows environments only (native/core/lock.h); among the tasks of one environment this file decides.
  * All handles of a lock in an environment share one LockState.
  *
- *   fast      the word's index while a bare compare-and-swap may decide, else `neverFree`
+ *   fast      the word's byte offset while a bare compare-and-swap may decide, else `neverFree`
  *   ticket    odd: this environment took the lock and has not given it back (somebody else may have, by release());
  *             even: it has not. Grows at both, so a guard is good for its own acquisition only
  *   queue     asynchronous requests, oldest first; only the first is known to a native waiter thread (`waitId`)
@@ -16,7 +16,7 @@
 import { DeadlockError } from '../errors.js';
 import { Outcome } from '../native/arena-binding.js';
 import { native } from '../native/load.js';
-import { me, neverFree, type Reference, slotWords } from '../memory/arena.js';
+import { cas, me, neverFree, type Reference, slotWords } from '../memory/arena.js';
 import { addWait, forgetWait, keepAlive, listen } from './waits.js';
 import { interrupted } from './interrupted.js';
 
@@ -33,7 +33,7 @@ export interface Request {
 
 export class LockState {
   readonly reference: Reference;
-  readonly index: number;
+  readonly offset: number;
   fast: number;
   ticket = 0;
   /** Whether release() has more to do than to give the word back. */
@@ -43,7 +43,7 @@ export class LockState {
 
   private constructor(reference: Reference) {
     this.reference = reference;
-    this.index = this.fast = reference.lockIndex;
+    this.offset = this.fast = reference.lockOffset;
   }
 
   /** The state of a lock in this environment. */
@@ -64,19 +64,19 @@ export class LockState {
   /** The current acquisition ends. */
   release(): void {
     this.ticket = (this.ticket + 1) | 0;
-    if (Atomics.compareExchange(slotWords, this.index, me, 0) !== me) native.releaseLock(this.reference.slot);
+    if (cas(this.offset, me, 0) !== me) native.releaseLock(this.reference.slot);
     if (this.busy) this.#afterRelease();
   }
 
   /** The owner id in the word, 0 if nobody alive holds the lock. */
   get owner(): number {
-    const owner = Atomics.load(slotWords, this.index) & ownerMask;
+    const owner = Atomics.load(slotWords, this.offset >> 2) & ownerMask;
     return owner === 0 || owner === abandonedOwner || !native.ownerAlive(owner) ? 0 : owner;
   }
 
   /** Whether this environment's acquisition still stands: somebody else may have released it. */
   get reallyHeld(): boolean {
-    if (this.held && (Atomics.load(slotWords, this.index) & ownerMask) !== me) this.ticket = (this.ticket + 1) | 0;
+    if (this.held && (Atomics.load(slotWords, this.offset >> 2) & ownerMask) !== me) this.ticket = (this.ticket + 1) | 0;
     return this.held;
   }
 
@@ -165,7 +165,7 @@ export class LockState {
     const id = this.#waitId;
     forgetWait(id);
     this.#waitId = 0;
-    this.fast = this.index;
+    this.fast = this.offset;
     return native.cancelWait(id);
   }
 
@@ -195,7 +195,7 @@ export class LockState {
 
   #ended(outcome: Outcome): void {
     this.#waitId = 0;
-    this.fast = this.index;
+    this.fast = this.offset;
     // passedOn: our loop was busy and others waited, so the thread let them have the lock; we stand in line again.
     if (outcome === Outcome.acquired || outcome === Outcome.abandoned) this.#grantFirst(outcome === Outcome.abandoned);
     this.#arm();

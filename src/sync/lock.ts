@@ -1,5 +1,5 @@
 import { MultiprocessingError, TimeoutError } from '../errors.js';
-import { me, Reference, slotWords } from '../memory/arena.js';
+import { cas, me, Reference } from '../memory/arena.js';
 import { typeError } from '../native/arguments.js';
 import { Outcome } from '../native/arena-binding.js';
 import { native } from '../native/load.js';
@@ -67,7 +67,7 @@ export class Lock extends LockHandle {
     if (
       options === undefined &&
       state !== null &&
-      Atomics.compareExchange(slotWords, state.fast, 0, me) === 0
+      cas(state.fast, 0, me) === 0
     ) {
       return new Guard(state, state.take(), false);
     }
@@ -86,7 +86,7 @@ export class Lock extends LockHandle {
   /** Takes the lock if nobody alive holds it; never waits. Null: it is held. (`using` of null runs unlocked!) */
   tryAcquire(): Guard | null {
     const state = this.opened('tryAcquire()');
-    if (Atomics.compareExchange(slotWords, state.fast, 0, me) === 0) return new Guard(state, state.take(), false);
+    if (cas(state.fast, 0, me) === 0) return new Guard(state, state.take(), false);
     const outcome = state.try();
     return isTaken(outcome) ? new Guard(state, state.take(), outcome === Outcome.abandoned) : null;
   }

@@ -25,8 +25,8 @@ export function parseWait(options: number | WaitOptions | null | undefined, what
   }
   const wait: Wait = { timeout: checkTimeout(options.timeout ?? Infinity, what) };
   const { signal } = options;
-  if (signal !== undefined && signal !== null) {
-    if (typeof signal !== 'object' || !('aborted' in signal) || !(signal instanceof EventTarget)) {
+  if (signal !== undefined) {
+    if (!((signal as unknown) instanceof EventTarget) || !('aborted' in signal)) {
       throw typeError(`${what}: signal must be an AbortSignal, not ${show(signal)}`);
     }
     wait.signal = signal;

@@ -116,6 +116,11 @@ Failure memory_map(int fd, size_t size, void** base) {
   return {};
 }
 
+Failure memory_map_over(int fd, size_t offset, void* at, size_t size) {
+  void* got = mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, static_cast<off_t>(offset));
+  return got == MAP_FAILED ? Failure{errno, "mmap"} : Failure{};
+}
+
 void memory_unmap(void* base, size_t size) { munmap(base, size); }
 
 Failure memory_size(int fd, size_t* size) {
