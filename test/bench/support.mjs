@@ -1,0 +1,45 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+/** The value in the middle. */
+export function median(values) {
+  return quantile(values, 0.5);
+}
+
+export function quantile(values, q) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
+}
+
+/**
+ * Measures several things in turn, A B A B …, so that a drift of the machine meets all of them; the median of each.
+ * @param {number} rounds
+ * @param {Record<string, () => number | Promise<number>>} measures
+ */
+export async function interleave(rounds, measures) {
+  const values = Object.fromEntries(Object.keys(measures).map((name) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, measure] of Object.entries(measures)) values[name].push(await measure());
+  }
+  return Object.fromEntries(Object.entries(values).map(([name, list]) => [name, median(list)]));
+}
+
+/** The system's own Python (an optimised build), not the first one on PATH. */
+const pythonPath = '/usr/bin/python3';
+export const hasPython = existsSync(pythonPath);
+
+/** Runs a Python program that prints one number. */
+export function python(source) {
+  return Number(execFileSync(pythonPath, ['-c', source], { encoding: 'utf8' }));
+}
+
+/** Runs a module of test/bench/targets in a fresh Node process; it prints one JSON value. */
+export function freshNode(target, ...args) {
+  const file = new URL(`targets/${target}.mjs`, import.meta.url).pathname;
+  return JSON.parse(execFileSync(process.execPath, [file, ...args.map(String)], { encoding: 'utf8' }));
+}
+
+export function formatNumber(n) {
+  if (n === undefined || Number.isNaN(n)) return '–';
+  return n >= 100 ? n.toFixed(0) : n >= 10 ? n.toFixed(1) : n.toFixed(2);
+}
