@@ -36,12 +36,7 @@ export async function spawnGroup<R>(
   const members: Process<R>[] = [];
   try {
     for (let index = 0; index < count; index++) {
-      members.push(
-        new Process<R>({ ...options, target: fn, args: [index, ...list] } as ProcessOptions<
-          never[],
-          R
-        >).start(),
-      );
+      members.push(new Process<R>({ ...options, target: fn, args: [index, ...list] }).start());
     }
     return await Promise.all(members.map((member) => member.result()));
   } catch (error) {

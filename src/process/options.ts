@@ -65,9 +65,6 @@ export function checkOptions(options: Record<string, unknown>, what: string): Ch
   is('string', 'name');
   is('boolean', 'daemon');
   is('boolean', 'detached');
-  if (env !== undefined && (typeof env !== 'object' || env === null)) {
-    throw typeError(`${what}: env must be an object of strings, not ${show(env)}`);
-  }
   if (cwd !== undefined && typeof cwd !== 'string' && !(cwd instanceof URL)) {
     throw typeError(`${what}: cwd must be a path or a file: URL, not ${show(cwd)}`);
   }
@@ -79,7 +76,7 @@ export function checkOptions(options: Record<string, unknown>, what: string): Ch
     args: args === undefined ? [] : listOf(args, what),
     name: name as string | undefined,
     daemon: daemon as boolean | undefined,
-    env: env as Record<string, string | undefined> | undefined,
+    env: checkEnvironment(env, what),
     cwd: cwd instanceof URL ? fileURLToPath(cwd) : cwd,
     stdio: checkStdio(stdio, what),
     execArgv: execArgv,
@@ -91,6 +88,19 @@ export function checkTarget(target: unknown, what: string): Target {
   if (typeof target === 'function' || target instanceof URL) return target as Target;
   if (isPlainObject(target) && 'module' in target) return target as unknown as FunctionAddress;
   throw typeError(`${what}: target must be a function, a URL or { module, export }, not ${show(target)}`);
+}
+
+function checkEnvironment(env: unknown, what: string): CheckedOptions['env'] {
+  if (env === undefined) return undefined;
+  if (typeof env !== 'object' || env === null)
+    throw typeError(`${what}: env must be an object of strings, not ${show(env)}`);
+  return Object.fromEntries(
+    Object.entries(env).map(([name, value]: [string, unknown]) => {
+      if (value === undefined || typeof value === 'string') return [name, value];
+      if (typeof value === 'number' || typeof value === 'boolean') return [name, String(value)];
+      throw typeError(`${what}: env.${name} must be a string, not ${show(value)}`);
+    }),
+  );
 }
 
 function listOf(args: unknown, what: string): unknown[] {

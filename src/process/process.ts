@@ -1,5 +1,5 @@
 /** Processes: started from a function or a subclass, waited for, asked for their result, ended. */
-import type { Readable, Writable } from 'node:stream';
+import type { Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { ClosedError, ProcessError, TimeoutError } from '../errors.js';
 import { show, typeError } from '../native/arguments.js';
@@ -45,13 +45,12 @@ export class Process<R = any> {
   #target: CheckedOptions['target'];
   #args: unknown[];
   #child: Child | null = null;
-  #streams: (Readable | Writable | null)[] = [];
+  #streams: (Socket | null)[] = [];
   #closed = false;
 
   constructor(options?: ProcessOptions<never[], R>);
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- any arguments
-  constructor(target: (...args: any[]) => R | PromiseLike<R>, ...args: unknown[]);
-  constructor(target: URL | FunctionAddress, ...args: unknown[]);
+  constructor(target: ((...args: any[]) => R | PromiseLike<R>) | URL | FunctionAddress, ...args: unknown[]);
   constructor(...given: unknown[]) {
     const what = `new ${new.target.name || 'Process'}()`;
     const adopted = given[0] === internal ? (given[1] as Adopted) : null;
@@ -104,8 +103,12 @@ export class Process<R = any> {
       job,
       target,
     };
-    const message = { launch, args: this.#args, this: job === null ? {} : { ...this } };
-    const { streams, ...spawned } = spawn(message, this.#options, keepsAlive, what);
+    const message = {
+      launch,
+      args: this.#args,
+      this: job === null ? {} : Object.fromEntries(Object.entries(this)),
+    };
+    const { streams, ...spawned } = spawn(message, this.#options, what);
     this.#child = new Child({
       ...spawned,
       keepsAlive,
@@ -202,17 +205,20 @@ export class Process<R = any> {
     return this.#started('Process.sentinel').sentinel;
   }
 
-  /** Its standard input, if `stdio` says 'pipe' there; else null. */
-  get stdin(): Writable | null {
-    return (this.#streams[0] as Writable | null | undefined) ?? null;
+  /**
+   * Its standard input, output and errors as streams, where `stdio` says 'pipe'; else null. Reading one keeps this process
+   * alive as long as the child has it open, also for a daemon: unref() it where it should not.
+   */
+  get stdin(): Socket | null {
+    return this.#streams[0] ?? null;
   }
 
-  get stdout(): Readable | null {
-    return (this.#streams[1] as Readable | null | undefined) ?? null;
+  get stdout(): Socket | null {
+    return this.#streams[1] ?? null;
   }
 
-  get stderr(): Readable | null {
-    return (this.#streams[2] as Readable | null | undefined) ?? null;
+  get stderr(): Socket | null {
+    return this.#streams[2] ?? null;
   }
 
   /** Sends SIGINT. Nothing if it has ended. */

@@ -22,12 +22,7 @@ export interface Spawned {
 }
 
 /** Starts it; returns when its image is loaded. After an error nothing is left: no process, no descriptor, no pin. */
-export function spawn(
-  message: LaunchMessage,
-  options: CheckedOptions,
-  keepsAlive: boolean,
-  what: string,
-): Spawned {
+export function spawn(message: LaunchMessage, options: CheckedOptions, what: string): Spawned {
   const execArgv = options.execArgv ?? inheritedExecArgv();
   const env = environment(options.env);
   // Preloads are looked up from the working directory, which must then be the parent's until they are loaded.
@@ -66,7 +61,7 @@ export function spawn(
       doorbell,
       !options.detached,
     );
-    return { id, pid, letter, unpin, streams: streamsOf(stdio, keepsAlive) };
+    return { id, pid, letter, unpin, streams: streamsOf(stdio) };
   } catch (error) {
     for (const step of undo.reverse()) step();
     throw asProcessError(error, options, what);
@@ -77,7 +72,7 @@ export function spawn(
 function environment(given: CheckedOptions['env']): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(given ?? process.env)) {
-    if (value !== undefined) env[name] = String(value);
+    if (value !== undefined) env[name] = value;
   }
   if (given === undefined && env.NODE_OPTIONS !== undefined)
     env.NODE_OPTIONS = inheritedNodeOptions(env.NODE_OPTIONS);

@@ -62,14 +62,12 @@ export function closeStdio(plan: StdioPlan): void {
   for (const fd of [...plan.theirs, ...plan.ours]) if (fd !== null) native.fdClose(fd);
 }
 
-/** Our ends as streams: [stdin, stdout, stderr]. They do not keep the process alive if the child does not. */
-export function streamsOf(plan: StdioPlan, keepsAlive: boolean): (Socket | null)[] {
+/** Our ends as streams: [stdin, stdout, stderr]. */
+export function streamsOf(plan: StdioPlan): (Socket | null)[] {
   for (const fd of plan.theirs) native.fdClose(fd);
   return plan.ours.map((fd, i) => {
     if (fd === null) return null;
-    const stream = new Socket({ fd, readable: i > 0, writable: i === 0 });
-    if (!keepsAlive) stream.unref();
-    return stream;
+    return new Socket({ fd, readable: i > 0, writable: i === 0 });
   });
 }
 

@@ -64,7 +64,7 @@ class ValueWriter extends Serializer {
       this.writeDouble(value.byteLength);
       this.writeRawBytes(value);
     } else if (ArrayBuffer.isView(value)) {
-      const type = viewNames.indexOf((value as Uint8Array)[Symbol.toStringTag] as (typeof viewNames)[number]);
+      const type = viewNames.indexOf((value as Uint8Array)[Symbol.toStringTag]);
       if (type < 0) throw new Error(`${Object.prototype.toString.call(value)} could not be cloned.`);
       this.writeUint32(tags.view + type);
       this.writeDouble(value.byteOffset);

@@ -43,9 +43,9 @@ export function locate(fn: object): Inspected {
       Debugger.Location | undefined;
     if (location === undefined) return { available: true, bound, place: null };
     const script = post.scripts(location.scriptId);
-    const { scriptSource } = post<Debugger.GetScriptSourceReturnType>('Debugger.getScriptSource', {
+    const { scriptSource } = post('Debugger.getScriptSource', {
       scriptId: location.scriptId,
-    });
+    }) as Debugger.GetScriptSourceReturnType;
     const place = {
       url: script?.url ?? '',
       isModule: script?.isModule ?? false,
@@ -80,7 +80,7 @@ export function visibleVariables(fn: object, names: ReadonlySet<string>): Map<st
 }
 
 interface Post {
-  <T>(method: string, parameters?: object): T;
+  (method: string, parameters?: object): unknown;
   scripts: (id: string) => Debugger.ScriptParsedEventDataType | undefined;
 }
 
@@ -97,7 +97,7 @@ function inspect<T>(
     const scripts = new Map<string, Debugger.ScriptParsedEventDataType>();
     session.on('Debugger.scriptParsed', ({ params }) => scripts.set(params.scriptId, params));
     const post: Post = Object.assign(
-      <R>(method: string, parameters?: object) => request<R>(session, method, parameters),
+      (method: string, parameters?: object) => request(session, method, parameters),
       {
         scripts: (id: string) => {
           // Only this makes V8 tell the scripts' URLs; it tells all of them, which is what the time goes to.
@@ -106,10 +106,12 @@ function inspect<T>(
         },
       },
     );
-    const { result } = withBridge(fn, () =>
-      post<Runtime.EvaluateReturnType>('Runtime.evaluate', {
-        expression: `globalThis[Symbol.for(${JSON.stringify(bridge.description)})]`,
-      }),
+    const { result } = withBridge(
+      fn,
+      () =>
+        post('Runtime.evaluate', {
+          expression: `globalThis[Symbol.for(${JSON.stringify(bridge.description)})]`,
+        }) as Runtime.EvaluateReturnType,
     );
     if (result.objectId === undefined) return missing; // a library in a vm context of its own
     return ask(post, propertiesOf(post, result.objectId).internalProperties ?? []);
@@ -119,19 +121,18 @@ function inspect<T>(
 }
 
 /** Posts and gets the answer: an in-process session answers before post() returns. */
-function request<T>(session: Session, method: string, parameters?: object): T {
-  let answer: T | undefined;
-  let failure: Error | null = null;
+function request(session: Session, method: string, parameters?: object): unknown {
+  const answer: { error: Error | null; result?: unknown } = { error: null };
   session.post(method, parameters, (error, result) => {
-    failure = error;
-    answer = result as T;
+    answer.error = error;
+    answer.result = result;
   });
-  if (failure !== null) throw failure;
-  return answer as T;
+  if (answer.error !== null) throw answer.error;
+  return answer.result;
 }
 
 function propertiesOf(post: Post, objectId: string): Runtime.GetPropertiesReturnType {
-  return post('Runtime.getProperties', { objectId, ownProperties: true });
+  return post('Runtime.getProperties', { objectId, ownProperties: true }) as Runtime.GetPropertiesReturnType;
 }
 
 /** The real object behind the inspector's mirror of it. */

@@ -187,6 +187,7 @@ function describe(value: unknown): string {
   if (types.isProxy(value)) return 'a Proxy';
   if (types.isModuleNamespaceObject(value)) return 'a module';
   const kind = Object.prototype.toString.call(value).slice(8, -1);
-  const name = kind === 'Object' ? (value as object).constructor?.name || kind : kind;
+  const { constructor: type } = value as { constructor?: { name?: string } };
+  const name = kind === 'Object' ? (type?.name ?? kind) : kind;
   return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
 }
