@@ -5,11 +5,13 @@ namespace mp::node {
 void init_arena(napi_env env, napi_value exports);
 void init_lock(napi_env env, napi_value exports);
 void init_process(napi_env env, napi_value exports);
+void init_segments(napi_env env, napi_value exports);
 }  // namespace mp::node
 
 NAPI_MODULE_INIT() {
   mp::node::init_arena(env, exports);
   mp::node::init_lock(env, exports);
   mp::node::init_process(env, exports);
+  mp::node::init_segments(env, exports);
   return exports;
 }

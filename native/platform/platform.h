@@ -103,9 +103,71 @@ Failure memory_map(int fd, size_t size, void** base);
 Failure memory_map_over(int fd, size_t offset, void* at, size_t size);
 void memory_unmap(void* base, size_t size);
 Failure memory_size(int fd, size_t* size);
+/// Whether `size` bytes would fit in available memory and under the cgroup's limit now.
+bool memory_fits(size_t size);
 /// Backs [offset, offset + size) with real pages, or fails now rather than with SIGBUS later. Refuses with ENOMEM what
 /// would not fit in available memory or under the cgroup's limit.
 Failure memory_reserve(int fd, size_t offset, size_t size);
+
+// ---- Named memory ----------------------------------------------------------------------------------------------------
+
+/// Where a named segment lies: an object of shared memory by its name, or a file by its path.
+struct Place {
+  const char* name;
+  bool is_path;
+};
+/// device + inode name a file for good while somebody has it open or mapped.
+struct FileFacts {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  uint64_t size = 0;
+};
+/// A file that has no name yet. `temporary` is empty, or the name it bears meanwhile where the system cannot do without.
+struct Unnamed {
+  int fd = -1;
+  char temporary[4096] = "";
+};
+
+/// Makes an empty file on the file system of `place`: a creator that dies before it is named leaves nothing.
+Failure named_prepare(Place place, uint32_t mode, Unnamed* out);
+/// Gives it `size` bytes (sparse). ENOSPC or ENOMEM if so many cannot fit on that file system or in memory.
+Failure named_resize(int fd, size_t size, bool will_reserve);
+/// Backs [offset, offset + size) with real pages or blocks.
+Failure named_reserve(int fd, size_t offset, size_t size);
+/// Gives it its name, whole and at once: EEXIST if there is one already. The descriptor stays open.
+Failure named_publish(Unnamed* made, Place place);
+/// The same, in the place of what has the name now, so that nobody finds the name missing.
+Failure named_replace(Unnamed* made, Place place);
+/// Forgets a file that was not published, and closes it.
+void named_discard(Unnamed* made);
+/// Opens what has the name. Never follows a symbolic link (ELOOP), never opens what is not a plain file (ENODEV).
+Failure named_open(Place place, bool writable, int* fd);
+Failure named_facts(int fd, FileFacts* out);
+/// Takes the name away; where `expected` is given, only from that very file (else ENOENT).
+Failure named_unlink(Place place, const FileFacts* expected);
+/// Calls `each` with the name of every object of shared memory. Allocates.
+Failure named_list(void (*each)(void* context, const char* name), void* context);
+/// Removes what creators that died inside named_replace left behind beside `place`.
+void named_sweep(Place place);
+/// Keeps others that call this from the file until the descriptor is closed. Never waits: EBUSY.
+Failure named_lock(int fd);
+
+/// Maps a file under the fault guard; *guard is its number there. Read-only: see the guard's flags.
+Failure named_map(int fd, size_t size, bool read_only, void** base, uint32_t* guard);
+void named_unmap(void* base, size_t size, uint32_t guard);
+/// Writes changed pages to the file and waits for it.
+Failure named_sync(void* base, size_t size);
+
+/// The fault guard. A file can be shortened while it is mapped, and a program can write to what it mapped read-only. Both
+/// would be fatal signals. A fault inside a guarded mapping sets a flag instead, and the program goes on:
+///   kDamaged   a page was gone; this process sees a page of zeros, private, in its place
+///   kWritten   a read-only mapping was written to; the bytes stay private until guard_restore()
+/// Other faults go to the handler that was there before. Flags live at guard_flags()[guard], for the process's lifetime.
+inline constexpr uint32_t kDamaged = 1, kWritten = 2;
+inline constexpr uint32_t kGuardMax = 65536;  // as many as the system allows mappings, by default
+Word* guard_flags();
+/// Drops what was written to a read-only mapping, so that it shows the file again, and clears kWritten.
+void guard_restore(uint32_t guard);
 
 // ---- Processes -------------------------------------------------------------------------------------------------------
 

@@ -81,13 +81,14 @@ uint64_t cgroup_available() {
   return least;
 }
 
-bool would_not_fit(size_t size) {
-  uint64_t free_kib;
-  if (read_number("/proc/meminfo", "MemAvailable:", &free_kib) && size > free_kib * 1024) return true;
-  return size > cgroup_available();
-}
-
 }  // namespace
+
+bool memory_fits(size_t size) {
+  uint64_t free_kib;
+  if (size <= kUncheckedBytes) return true;
+  if (read_number("/proc/meminfo", "MemAvailable:", &free_kib) && size > free_kib * 1024) return false;
+  return size <= cgroup_available();
+}
 
 Failure memory_create(const char* label, size_t size, int* out) {
   const int fd = memfd(label, kCloexec | kAllowSealing);
@@ -133,7 +134,7 @@ Failure memory_size(int fd, size_t* size) {
 }
 
 Failure memory_reserve(int fd, size_t offset, size_t size) {
-  if (size > kUncheckedBytes && would_not_fit(size)) return {ENOMEM, "fallocate"};
+  if (!memory_fits(size)) return {ENOMEM, "fallocate"};
   for (size_t done = 0; done < size;) {
     const size_t step = size - done < kReserveStep ? size - done : kReserveStep;
     if (fallocate(fd, 0, static_cast<off_t>(offset + done), static_cast<off_t>(step)) != 0) {
