@@ -25,7 +25,8 @@ platform::Failure arena_format(const Arena& arena, uint64_t id) {
 }
 
 ArenaCheck arena_check(const SegmentHeader& s, size_t mapped_size) {
-  if (s.state.load(std::memory_order_acquire) != kReady) return s.magic == 0 ? ArenaCheck::unready : ArenaCheck::not_an_arena;
+  if (s.state.load(std::memory_order_acquire) != kReady)
+    return s.magic == 0 || s.magic == kMagic ? ArenaCheck::unready : ArenaCheck::not_an_arena;
   if (s.magic != kMagic || s.kind != kArenaSegment) return ArenaCheck::not_an_arena;
   if (s.layout_version != kLayoutVersion) return ArenaCheck::other_version;
   if (s.size != kArenaBytes || mapped_size < kArenaBytes) return ArenaCheck::other_size;

@@ -39,7 +39,7 @@ struct SegmentHeader {
   uint64_t id;             // random: tells this tree's arena from another's
   uint64_t pid_namespace;  // in which the pids below mean something
   uint32_t creator_pid;
-  uint32_t token_layout;   // of the creator's libc
+  uint32_t token_layout;  // of the creator's libc
   uint32_t reserved[4];
 };
 enum SegmentKind : uint32_t { kArenaSegment = 1 };
@@ -57,6 +57,8 @@ struct ArenaHeader {
 };
 
 inline constexpr uint32_t kNameBytes = 64;
+inline constexpr uint32_t kLive = 1,
+                          kEnding = 1u << 31;  // Participant::state; ending is live and one bit more
 
 /// One JavaScript environment (a main thread or a worker thread) of the process tree.
 ///
@@ -66,45 +68,50 @@ inline constexpr uint32_t kNameBytes = 64;
 ///   taken    live(g)          a participant, alive
 ///   dead     live(g)          it died; whoever takes the token next sweeps it
 ///   taken    live(g)          (by a sweeper) being swept: looks alive until its holdings are given back
+///   taken    ending(g)        (by a sweeper or a leaver) they are; what has been granted to it too late goes now
+///   dead     ending(g)        the sweeper died: swept again
 ///   dead     free(g)          its taker died while taking or its sweeper after the sweep: nothing to give back
 ///
 /// P1  Only the thread that has taken the token writes `state`, `pid`, … ; a token has one taker at a time.
 /// P2  live(g) ends only after everything generation g held has been given back (see participants.cc, sweep).
-/// P3  `dropping`, if not 0, is a slot whose last reference may just have gone; the next sweeper tries to free it.
+/// P3  `dropping`, if not 0, is the slot whose reference is being made, taken or given back here right now: its bit is
+///     not settled. The next sweeper tries to free that slot; a granter waits.
+/// P4  Holder bits count while `state` says live(g). Those set before ending(g) are cleared, and their objects freed,
+///     before free(g); a bit granted later than that counts for nothing, and entering clears it.
 /// Writers  token: its taker and the kernel. All else: the token's taker. Holder bitmap: see objects.h.
 /// Death    at any step the token is marked by the kernel and P2/P3 tell the next taker what is left to do.
 struct alignas(64) Participant {
   Token token;
-  Word state;              // generation << 1 | live
-  Word dropping;           // P3
-  Word regions;            // bit r: the holder bitmap's page r is reserved; only grows while live
-  uint32_t pid;
-  uint32_t thread;         // the system's thread id
-  uint32_t environment;    // 0: main thread; else the worker thread's id
-  uint64_t start_time;
+  Word state;        // kEnding | generation << 1 | kLive
+  Word dropping;     // P3
+  Word regions;      // bit r: the holder bitmap's page r is reserved; only grows
+  Word pid;          // read by others while the next taker may be writing it: they check `state` again
+  Word thread;       // the system's thread id
+  Word environment;  // 0: main thread; else the worker thread's id
+  std::atomic<uint64_t> start_time;
   uint32_t reserved[8];
-  char name[kNameBytes];   // UTF-8, NUL-terminated; shown by lock.owner, may be torn while it is being changed
+  std::atomic<char> name[kNameBytes];  // UTF-8, NUL-terminated; may be torn while it is being changed
 };
 
 /// A shared object. Every kind has its lock words at the same place, so a late waiter of an earlier object can at most
 /// wake somebody without cause: slots are type-stable by construction.
 ///
-///   header   [31..8] generation  [7..0] kind; see objects.h
+///   header   [63..32] turn  [31..8] generation  [7..0] kind; see objects.h
 ///   word     the lock word, see lock.h      claim   the starving waiter, see lock.h
 ///   detail   constant of the kind (a Value's type code)      value   a Value's cell
 struct alignas(64) Slot {
-  Word header;
+  std::atomic<uint64_t> header;
   Word word;
   Word claim;
-  uint32_t detail;
   std::atomic<uint64_t> value;
-  uint32_t reserved[10];
+  uint32_t detail;
+  uint32_t reserved[9];
 };
 
 inline constexpr uint32_t kSlotMax = 1u << 20;
 inline constexpr uint32_t kSlotsPerChunk = 1024;
 inline constexpr size_t kPage = 4096;
-inline constexpr uint32_t kSlotsPerRegion = kPage * 8;      // slots that one page of a holder bitmap covers
+inline constexpr uint32_t kSlotsPerRegion = kPage * 8;  // slots that one page of a holder bitmap covers
 inline constexpr size_t kBitmapBytes = kSlotMax / 8;
 
 inline constexpr size_t kArenaHeaderOffset = sizeof(SegmentHeader);
@@ -117,6 +124,7 @@ static_assert(kParticipantsOffset + kParticipantMax * sizeof(Participant) <= kBi
 static_assert(kSlotMax / kSlotsPerRegion <= 32, "Participant::regions has a bit for each");
 static_assert(kSlotsOffset % kPage == 0 && kSlotsPerChunk * sizeof(Slot) % kPage == 0);
 
+// clang-format off
 //        struct         field              offset  size
 #define MP_LAYOUT(PIN)                              \
   PIN(SegmentHeader, magic,                 0,     4) \
@@ -140,16 +148,18 @@ static_assert(kSlotsOffset % kPage == 0 && kSlotsPerChunk * sizeof(Slot) % kPage
   PIN(Participant,   environment,          84,     4) \
   PIN(Participant,   start_time,           88,     8) \
   PIN(Participant,   name,                128,    64) \
-  PIN(Slot,          header,                0,     4) \
-  PIN(Slot,          word,                  4,     4) \
-  PIN(Slot,          claim,                 8,     4) \
-  PIN(Slot,          detail,               12,     4) \
-  PIN(Slot,          value,                16,     8)
+  PIN(Slot,          header,                0,     8) \
+  PIN(Slot,          word,                  8,     4) \
+  PIN(Slot,          claim,                12,     4) \
+  PIN(Slot,          value,                16,     8) \
+  PIN(Slot,          detail,               24,     4)
+// clang-format on
 
 #define MP_PIN(type, field, at, bytes) \
   static_assert(offsetof(type, field) == (at) && sizeof(type::field) == (bytes), #type "." #field " moved");
 MP_LAYOUT(MP_PIN)
 #undef MP_PIN
-static_assert(sizeof(SegmentHeader) == 64 && sizeof(ArenaHeader) == 64 && sizeof(Participant) == 192 && sizeof(Slot) == 64);
+static_assert(sizeof(SegmentHeader) == 64 && sizeof(ArenaHeader) == 64 && sizeof(Participant) == 192 &&
+              sizeof(Slot) == 64);
 
 }  // namespace mp

@@ -1,25 +1,40 @@
 #include "core/objects.h"
 
+#include "core/participants.h"
 #include "core/point.h"
 
 namespace mp {
 namespace {
 
-using std::memory_order_acquire;
 using std::memory_order_acq_rel;
+using std::memory_order_acquire;
 using std::memory_order_relaxed;
 using std::memory_order_release;
 using std::memory_order_seq_cst;
 
+/// How long a granter waits for a participant that is stopped (by a debugger, say) in the middle of a step.
+constexpr int64_t kUnsettledNs = 100'000'000;
+
 bool anybody_holds(const Arena& arena, uint32_t index) {
   const uint32_t high = arena.header().participant_high.load(memory_order_acquire);
   const uint32_t region = 1u << (index / kSlotsPerRegion);
-  for (uint32_t p = 1; p <= high; p++) {
-    if (!(arena.participant(p).regions.load(memory_order_acquire) & region)) continue;
-    if (arena.holder_cell(p, index).load(memory_order_seq_cst) & holder_bit(index)) return true;
+  for (uint32_t slot = 1; slot <= high; slot++) {
+    const Participant& p = arena.participant(slot);
+    if ((p.state.load(memory_order_seq_cst) & (kLive | kEnding)) != kLive) continue;  // P4
+    if (!(p.regions.load(memory_order_acquire) & region)) continue;
+    if (arena.holder_cell(slot, index).load(memory_order_seq_cst) & holder_bit(index)) return true;
   }
   return false;
 }
+
+/// Whether a header is that object's, living or dying.
+bool names(uint64_t header, uint32_t generation, uint32_t kind) {
+  return (static_cast<uint32_t>(header) & ~uint32_t{kDying}) ==
+         static_cast<uint32_t>(header_of(generation, kind));
+}
+
+/// The header that a dying one becomes when its object is saved.
+uint64_t saved(uint64_t dying) { return (dying & ~uint64_t{kDying}) + (uint64_t{1} << 32); }
 
 /// Backs the page of a participant's bitmap that covers `index`, once.
 platform::Failure reserve_bit(const Arena& arena, uint32_t participant, uint32_t index) {
@@ -39,25 +54,31 @@ void lower_hint(const Arena& arena, uint32_t index) {
   }
 }
 
-/// Claims a free slot in [from, to) for `me`; 0 if there is none.
-uint32_t claim_free(const Arena& arena, uint32_t me, uint32_t from, uint32_t to, platform::Failure* failed) {
+/// Claims a free slot in [from, to) for participant `self`; 0 if there is none. `dropping` names it from then
+/// on.
+uint32_t claim_free(const Arena& arena, uint32_t self, uint32_t from, uint32_t to,
+                    platform::Failure* failed) {
+  Word& dropping = arena.participant(self).dropping;
   for (uint32_t i = from; i < to; i++) {
     Slot& slot = arena.slot(i);
-    uint32_t h = slot.header.load(memory_order_acquire);
+    uint64_t h = slot.header.load(memory_order_acquire);
     if (header_kind(h) != kFree) continue;
-    if ((*failed = reserve_bit(arena, me, i))) return 0;
-    arena.holder_cell(me, i).fetch_or(holder_bit(i), memory_order_seq_cst);  // O1
-    MP_POINT("object.create.bit_set");
-    if (slot.header.compare_exchange_strong(h, header_of(header_generation(h), kCreating), memory_order_seq_cst)) return i;
-    object_close(arena, me, i);  // somebody else's now: our bit may have kept it from being freed
+    if ((*failed = reserve_bit(arena, self, i))) return 0;
+    dropping.store(i, memory_order_seq_cst);  // P3
+    MP_POINT("object.create.intended");
+    if (slot.header.compare_exchange_strong(h, header_of(header_generation(h), kCreating, self),
+                                            memory_order_seq_cst))
+      return i;
+    // Somebody else's now. Our bit is not touched: the new owner may be granting us the object this moment.
+    dropping.store(0, memory_order_release);
   }
   return 0;
 }
 
 }  // namespace
 
-platform::Failure object_create(const Arena& arena, OwnerId me, uint32_t kind, uint32_t detail, uint64_t value,
-                                uint32_t* index) {
+platform::Failure object_create(const Arena& arena, OwnerId me, uint32_t kind, uint32_t detail,
+                                uint64_t value, uint32_t* index) {
   const uint32_t self = owner_slot(me);
   ArenaHeader& a = arena.header();
   uint32_t found = 0;
@@ -76,13 +97,18 @@ platform::Failure object_create(const Arena& arena, OwnerId me, uint32_t kind, u
     if ((failed = arena_grow(arena))) return failed;
   }
   Slot& slot = arena.slot(found);
+  MP_POINT("object.create.claimed");
+  arena.holder_cell(self, found).fetch_or(holder_bit(found), memory_order_seq_cst);  // O1
+  MP_POINT("object.create.bit_set");
   slot.word.store(0, memory_order_relaxed);
   slot.claim.store(0, memory_order_relaxed);
   slot.detail = detail;
   slot.value.store(value, memory_order_relaxed);
   MP_POINT("object.create.filled");
-  const uint32_t h = slot.header.load(memory_order_relaxed);
-  slot.header.store(header_of(header_generation(h), kind), memory_order_release);
+  const uint64_t h = slot.header.load(memory_order_relaxed);  // relaxed: ours alone (O4)
+  slot.header.store(header_of(header_generation(h), kind), memory_order_seq_cst);
+  MP_POINT("object.create.published");
+  arena.participant(self).dropping.store(0, memory_order_release);
   *index = found;
   return {};
 }
@@ -91,52 +117,84 @@ bool object_open(const Arena& arena, OwnerId me, uint32_t index, uint32_t genera
                  platform::Failure* failed) {
   const uint32_t self = owner_slot(me);
   if (index == 0 || index >= arena.header().slots_reserved.load(memory_order_acquire)) return false;
+  auto& header = arena.slot(index).header;
+  // A stale handle does not get as far as the bit: it may be ours for the object that lies there now.
+  if (!names(header.load(memory_order_acquire), generation, kind)) return false;
   if ((*failed = reserve_bit(arena, self, index))) return false;
-  arena.holder_cell(self, index).fetch_or(holder_bit(index), memory_order_seq_cst);
+  Word& dropping = arena.participant(self).dropping;
+  dropping.store(index, memory_order_seq_cst);  // P3
+  const uint32_t before = arena.holder_cell(self, index).fetch_or(holder_bit(index), memory_order_seq_cst);
   MP_POINT("object.open.bit_set");
-  if (arena.slot(index).header.load(memory_order_seq_cst) == header_of(generation, kind)) return true;
-  object_close(arena, self, index);
-  return false;
+  bool ours = false;
+  for (uint64_t h = header.load(memory_order_seq_cst); !ours && names(h, generation, kind);)
+    ours = !(h & kDying) ||
+           header.compare_exchange_strong(h, saved(h), memory_order_seq_cst);  // before it was freed
+  if (ours || before & holder_bit(index))
+    dropping.store(0, memory_order_release);
+  else
+    object_close(arena, self, index);
+  return ours;
 }
 
 bool object_grant(const Arena& arena, OwnerId other, uint32_t index, platform::Failure* failed) {
   const uint32_t slot = owner_slot(other);
   Participant& p = arena.participant(slot);
-  const uint32_t live = owner_generation(other) << 1 | 1;
+  const uint32_t live = owner_generation(other) << 1 | kLive;
   if (p.state.load(memory_order_acquire) != live) return false;
   if ((*failed = reserve_bit(arena, slot, index))) return false;
+  MP_POINT("object.grant.checked");
   arena.holder_cell(slot, index).fetch_or(holder_bit(index), memory_order_seq_cst);
-  // It may have been swept meanwhile: then the bit is nobody's, and the next sweep of that slot clears it.
-  return p.state.load(memory_order_seq_cst) == live;
+  MP_POINT("object.grant.bit_set");
+  // It may be about to clear that very bit: it is closing the object, or has set the bit itself with a stale
+  // handle.
+  platform::Watch unused;
+  const int64_t give_up_at = platform::monotonic_now() + kUnsettledNs;
+  while (!owner_dead(arena, other, &unused)) {
+    if (p.dropping.load(memory_order_seq_cst) == index && platform::monotonic_now() < give_up_at)
+      platform::yield();
+    else if (arena.holder_cell(slot, index).fetch_or(holder_bit(index), memory_order_seq_cst) &
+             holder_bit(index))
+      return true;
+  }
+  // It has ended. The bit does not count (P4), unless the slot's next participant is there already: then it
+  // keeps the object until that one leaves.
+  return false;
 }
 
 void object_close(const Arena& arena, uint32_t holder_slot, uint32_t index) {
   Participant& holder = arena.participant(holder_slot);
   holder.dropping.store(index, memory_order_seq_cst);  // P3
+  MP_POINT("object.close.intended");
   arena.holder_cell(holder_slot, index).fetch_and(~holder_bit(index), memory_order_seq_cst);
   MP_POINT("object.close.bit_cleared");
-  object_free_unheld(arena, index);
+  object_free_unheld(arena, holder_slot, index);
   holder.dropping.store(0, memory_order_release);
 }
 
-void object_free_unheld(const Arena& arena, uint32_t index) {
-  Slot& slot = arena.slot(index);
+void object_free_unheld(const Arena& arena, uint32_t holder_slot, uint32_t index) {
+  auto& header = arena.slot(index).header;
   for (;;) {
-    uint32_t h = slot.header.load(memory_order_seq_cst);
-    if (header_kind(h) == kFree || anybody_holds(arena, index)) return;
-    const uint32_t dying = h | kDying;
-    if (h != dying && !slot.header.compare_exchange_strong(h, dying, memory_order_seq_cst)) continue;
+    uint64_t h = header.load(memory_order_seq_cst);
+    const uint64_t next = header_of(header_generation(h) + 1, kFree);
+    if (header_kind(h) == kFree) return;
+    if (header_kind(h) == kCreating) {
+      if (header_turn(h) != holder_slot) return;  // O4
+      if (header.compare_exchange_strong(h, next, memory_order_seq_cst)) lower_hint(arena, index);
+      return;
+    }
+    if (anybody_holds(arena, index)) return;
+    uint64_t dying = h | kDying;
+    if (h != dying && !header.compare_exchange_strong(h, dying, memory_order_seq_cst)) continue;
     MP_POINT("object.free.dying");
-    uint32_t expected = dying;
     if (anybody_holds(arena, index)) {
-      // An opener came between our two looks. If it saw the object live it keeps it; if it saw it dying it is about to
-      // clear its bit and will come through here itself.
-      slot.header.compare_exchange_strong(expected, dying & ~uint32_t{kDying}, memory_order_seq_cst);
+      // An opener came between our two looks. It keeps the object, or finds it is not the one it wanted and
+      // comes through here itself, unless it did so before the object was saved: hence the third look.
+      header.compare_exchange_strong(dying, saved(dying), memory_order_seq_cst);
+      MP_POINT("object.free.saved");
       if (anybody_holds(arena, index)) return;
       continue;
     }
-    const uint32_t next = header_of((header_generation(h) + 1) & 0xffffff, kFree);
-    if (slot.header.compare_exchange_strong(expected, next, memory_order_seq_cst)) lower_hint(arena, index);
+    if (header.compare_exchange_strong(dying, next, memory_order_seq_cst)) lower_hint(arena, index);  // O2
     return;
   }
 }

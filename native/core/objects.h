@@ -1,44 +1,62 @@
 // Shared objects: their slots, who holds them, and when a slot is free again.
 //
-//   header [31..8] generation  [7..0] kind
+//   header [63..32] turn  [31..8] generation  [7..0] kind
 //     kFree         nobody has it; the next creator keeps the generation
-//     kCreating     a creator is filling it in; it has its holder bit already
+//     kCreating     a creator is filling it in; turn is the creator's participant slot
 //     kind          live
-//     kind|kDying   its last reference has gone; it becomes free, generation + 1, unless somebody just opened it
+//     kind|kDying   its last reference has gone; it becomes free, generation + 1, unless somebody opens it: then it is
+//                   live again with the next turn
 //
 // A reference is one bit: participant p holds object i when bit i of p's holder bitmap is set. Setting and clearing a
 // bit can be repeated without harm, so a death between two steps never miscounts.
 //
 // O1  Whoever uses an object has its bit set, from before it looks at the header until after its last access.
-// O2  A slot becomes free only after it was seen dying with no bit set anywhere.
+// O2  A slot becomes free only from the very turn in which it was seen dying with no bit set anywhere.
 // O3  Only the participant itself sets its bits (or a granter for it); it or its sweeper clears them.
+// O4  A slot that is being made is freed by its creator's sweeper only.
 // Order  holder: set bit, then read header (seq_cst) — freer: header to dying, then read bits (seq_cst). One of the two
 //        sees the other: an object is never freed under a holder that believed it open.
-// Death  creator killed before publishing, holder killed any time: its sweeper clears the bits and frees what is left.
-//        killed between clearing its last bit and freeing: `Participant::dropping` names the slot (P3).
+// Turn   Without it a freer that stalls before its last step would free what has come back to life meanwhile:
+//          A  dying, no bits …                                                    free! (under B)
+//          B                    set bit, see dying, make live, in use
+//          C                                                    dying (its look was from before B's bit)
+// Death  creator killed before publishing: `Participant::dropping` names the slot (P3) until its bit does.
+//        holder killed any time: its sweeper clears the bits and frees what is left.
+//        killed between clearing its last bit and freeing: `dropping` again.
 #pragma once
 
 #include "core/arena.h"
 
 namespace mp {
 
-enum ObjectKind : uint32_t { kFree = 0, kCreating = 1, kLock = 2, kValue = 3, kKindMask = 0x7f, kDying = 0x80 };
+enum ObjectKind : uint32_t {
+  kFree = 0,
+  kCreating = 1,
+  kLock = 2,
+  kValue = 3,
+  kKindMask = 0x7f,
+  kDying = 0x80
+};
 
-constexpr uint32_t header_of(uint32_t generation, uint32_t kind) { return generation << 8 | kind; }
-constexpr uint32_t header_generation(uint32_t header) { return header >> 8; }
-constexpr uint32_t header_kind(uint32_t header) { return header & kKindMask; }
+constexpr uint64_t header_of(uint32_t generation, uint32_t kind, uint32_t turn = 0) {
+  return uint64_t{turn} << 32 | (generation & 0xffffff) << 8 | kind;
+}
+constexpr uint32_t header_turn(uint64_t header) { return static_cast<uint32_t>(header >> 32); }
+constexpr uint32_t header_generation(uint64_t header) { return static_cast<uint32_t>(header) >> 8; }
+constexpr uint32_t header_kind(uint64_t header) { return header & kKindMask; }
 
 /// Makes an object held by `me`; its lock is free, its value `value`. *index names its slot.
-platform::Failure object_create(const Arena& arena, OwnerId me, uint32_t kind, uint32_t detail, uint64_t value,
-                                uint32_t* index);
+platform::Failure object_create(const Arena& arena, OwnerId me, uint32_t kind, uint32_t detail,
+                                uint64_t value, uint32_t* index);
 /// Takes a reference. False: that object (slot, generation, kind) is gone. *failed: the reference cannot be recorded.
 bool object_open(const Arena& arena, OwnerId me, uint32_t index, uint32_t generation, uint32_t kind,
                  platform::Failure* failed);
 /// Gives another participant a reference; the caller holds one itself meanwhile. False: that participant is gone.
+/// It is the one bit that participant has for the object: when it closes the object afterwards, the grant goes with it.
 bool object_grant(const Arena& arena, OwnerId other, uint32_t index, platform::Failure* failed);
 /// Gives a reference back; the last one frees. `holder` is `me`, or a dead participant whose token the caller has taken.
 void object_close(const Arena& arena, uint32_t holder_slot, uint32_t index);
-/// Frees the object if nobody holds it.
-void object_free_unheld(const Arena& arena, uint32_t index);
+/// Frees the object if nobody holds it. `holder_slot` as above.
+void object_free_unheld(const Arena& arena, uint32_t holder_slot, uint32_t index);
 
 }  // namespace mp

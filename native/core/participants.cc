@@ -7,21 +7,24 @@
 namespace mp {
 namespace {
 
-using std::memory_order_acquire;
 using std::memory_order_acq_rel;
+using std::memory_order_acquire;
 using std::memory_order_relaxed;
 using std::memory_order_release;
 using std::memory_order_seq_cst;
 
-constexpr uint32_t state_of(uint32_t generation, bool live) { return (generation % kGenerationMax) << 1 | (live ? 1 : 0); }
-constexpr bool is_live(uint32_t state) { return state & 1; }
+constexpr uint32_t state_of(uint32_t generation, bool live) {
+  return (generation % kGenerationMax) << 1 | (live ? kLive : 0);
+}
+constexpr bool is_live(uint32_t state) { return state & kLive; }
 
-/// Gives back everything participant `slot` holds. The caller has taken its token (P1). Repeating any part is harmless.
-void give_back(const Arena& arena, uint32_t slot) {
+/// Closes everything participant `slot` has its bit for, and abandons what it holds locked.
+void give_back_once(const Arena& arena, uint32_t slot) {
   Participant& p = arena.participant(slot);
   const OwnerId owner = owner_id(slot, p.state.load(memory_order_acquire) >> 1);
   if (uint32_t index = p.dropping.load(memory_order_acquire)) {  // P3
-    object_free_unheld(arena, index);
+    object_free_unheld(arena, slot, index);
+    MP_POINT("sweep.dropped");
     p.dropping.store(0, memory_order_release);
   }
   const uint32_t regions = p.regions.load(memory_order_acquire);
@@ -40,6 +43,28 @@ void give_back(const Arena& arena, uint32_t slot) {
   }
 }
 
+/// Gives back everything participant `slot` holds. The caller has taken its token (P1). Repeating any part is harmless.
+void give_back(const Arena& arena, uint32_t slot) {
+  give_back_once(arena, slot);
+  arena.participant(slot).state.fetch_or(kEnding, memory_order_seq_cst);
+  MP_POINT("sweep.ending");
+  // Once more: a bit that was granted behind our back, but before the ending, may have kept somebody from freeing.
+  give_back_once(arena, slot);
+}
+
+/// Clears the bits that were granted to participant `slot` when it had just gone (P4).
+void clear_late_grants(const Arena& arena, uint32_t slot) {
+  const uint32_t regions = arena.participant(slot).regions.load(memory_order_acquire);
+  for (uint32_t region = 0; region < 32; region++) {
+    if (!(regions & 1u << region)) continue;
+    for (uint32_t at = region * kSlotsPerRegion; at < (region + 1) * kSlotsPerRegion; at += 32) {
+      Word& cell = arena.holder_cell(slot, at);
+      // relaxed: what comes later than this look is later than the clearing, too
+      if (cell.load(memory_order_relaxed) != 0) cell.store(0, memory_order_seq_cst);
+    }
+  }
+}
+
 /// Ends a generation after give_back: from here on its ids are nobody's.
 void end_generation(Participant& p) {
   const uint32_t generation = p.state.load(memory_order_relaxed) >> 1;
@@ -54,13 +79,15 @@ bool sweep(const Arena& arena, uint32_t slot) {
   if (!is_live(p.state.load(memory_order_acquire)) || !platform::token_dead(&p.token, value)) return false;
   const auto take = platform::token_take(&p.token);
   if (take == platform::TokenTake::busy || take == platform::TokenTake::unsupported) return false;
-  if (is_live(p.state.load(memory_order_acquire))) {
-    platform::confirm_death(p.pid);
+  MP_POINT("sweep.token_taken");
+  const bool dead = is_live(p.state.load(memory_order_acquire));
+  if (dead) {
+    platform::confirm_death(p.pid.load(memory_order_relaxed));
     give_back(arena, slot);
     end_generation(p);
   }
   platform::token_release(&p.token);
-  return true;
+  return dead;
 }
 
 }  // namespace
@@ -76,22 +103,25 @@ OwnerId participant_enter(const Arena& arena, const Identity& who, platform::Fai
     if (take == platform::TokenTake::busy) continue;
     MP_POINT("enter.token_taken");
     if (is_live(p.state.load(memory_order_acquire))) {
-      platform::confirm_death(p.pid);
+      platform::confirm_death(p.pid.load(memory_order_relaxed));
       give_back(arena, slot);
       end_generation(p);
     }
+    clear_late_grants(arena, slot);
     Word& high = arena.header().participant_high;
     uint32_t h = high.load(memory_order_relaxed);
     while (h < slot && !high.compare_exchange_weak(h, slot, memory_order_acq_rel)) {
     }
-    p.pid = who.pid;
-    p.thread = who.thread;
-    p.environment = who.environment;
-    p.start_time = who.start_time;
-    p.name[0] = 0;
+    // release: who still looks at the last generation and sees one of these sees that it is over, too
+    p.pid.store(who.pid, memory_order_release);
+    p.thread.store(who.thread, memory_order_release);
+    p.environment.store(who.environment, memory_order_release);
+    p.start_time.store(who.start_time, memory_order_release);
+    p.name[0].store(0, memory_order_release);
     MP_POINT("enter.fields_written");
     const uint32_t generation = ((p.state.load(memory_order_relaxed) >> 1) + 1) % kGenerationMax;
     p.state.store(state_of(generation, true), memory_order_seq_cst);
+    MP_POINT("enter.live");
     return owner_id(slot, generation);
   }
   *failed = {11 /* EAGAIN */, "participant_enter"};
@@ -102,19 +132,21 @@ void participant_leave(const Arena& arena, OwnerId me) {
   const uint32_t slot = owner_slot(me);
   Participant& p = arena.participant(slot);
   give_back(arena, slot);
+  MP_POINT("leave.given_back");
   end_generation(p);
   platform::token_release(&p.token);
 }
 
 void participant_rename(const Arena& arena, OwnerId me, const char* name) {
-  char* to = arena.participant(owner_slot(me)).name;
+  auto* to = arena.participant(owner_slot(me)).name;
   uint32_t n = 0;
   while (n < kNameBytes - 1 && name[n]) n++;
   if (name[n]) {
-    while (n > 0 && (static_cast<unsigned char>(name[n]) & 0xc0) == 0x80) n--;  // not in the middle of a character
+    while (n > 0 && (static_cast<unsigned char>(name[n]) & 0xc0) == 0x80)
+      n--;  // not in the middle of a character
   }
-  for (uint32_t i = 0; i < n; i++) to[i] = name[i];
-  to[n] = 0;
+  for (uint32_t i = 0; i < n; i++) to[i].store(name[i], memory_order_relaxed);  // relaxed: may be read torn
+  to[n].store(0, memory_order_relaxed);
 }
 
 uint32_t participants_sweep(const Arena& arena) {
@@ -134,9 +166,16 @@ bool owner_dead(const Arena& arena, OwnerId owner, platform::Watch* watch) {
   return platform::token_dead(&p.token, value);
 }
 
-const Participant* participant_of(const Arena& arena, OwnerId owner) {
+bool participant_info(const Arena& arena, OwnerId owner, Identity* who, char (&name)[kNameBytes]) {
   const Participant& p = arena.participant(owner_slot(owner));
-  return p.state.load(memory_order_acquire) == state_of(owner_generation(owner), true) ? &p : nullptr;
+  const uint32_t live = state_of(owner_generation(owner), true);
+  if (p.state.load(memory_order_acquire) != live) return false;
+  // acquire: the second look at `state` comes after these
+  *who = {p.pid.load(memory_order_acquire), p.thread.load(memory_order_acquire),
+          p.environment.load(memory_order_acquire), p.start_time.load(memory_order_acquire)};
+  for (uint32_t i = 0; i < kNameBytes; i++) name[i] = p.name[i].load(memory_order_acquire);
+  name[kNameBytes - 1] = 0;
+  return p.state.load(memory_order_acquire) == live;
 }
 
 }  // namespace mp

@@ -25,7 +25,7 @@ uint32_t participants_sweep(const Arena& arena);
 
 /// Whether an owner is dead or gone. If not, *watch is the token word and value that change when it dies.
 bool owner_dead(const Arena& arena, OwnerId owner, platform::Watch* watch);
-/// The participant behind an id, or nullptr if that generation is over.
-const Participant* participant_of(const Arena& arena, OwnerId owner);
+/// Who is behind an id, and under what name. False: that generation is over.
+bool participant_info(const Arena& arena, OwnerId owner, Identity* who, char (&name)[kNameBytes]);
 
 }  // namespace mp

@@ -157,14 +157,12 @@ void rename_participant(const Napi::CallbackInfo& info) {
 Napi::Value owner_info(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const OwnerId owner = info[0].As<Napi::Number>().Uint32Value() & kOwnerMask;
-  const Participant* p = participant_of(process_arena(), owner);
-  if (p == nullptr) return env.Null();
-  auto o = Napi::Object::New(env);
-  o.Set("pid", p->pid);
-  o.Set("environment", p->environment);
+  Identity who;
   char name[kNameBytes];
-  memcpy(name, p->name, sizeof name);
-  name[sizeof name - 1] = 0;
+  if (!participant_info(process_arena(), owner, &who, name)) return env.Null();
+  auto o = Napi::Object::New(env);
+  o.Set("pid", who.pid);
+  o.Set("environment", who.environment);
   o.Set("name", static_cast<const char*>(name));
   return o;
 }
