@@ -6,8 +6,8 @@
 namespace mp {
 namespace {
 
-using std::memory_order_acquire;
 using std::memory_order_acq_rel;
+using std::memory_order_acquire;
 using std::memory_order_relaxed;
 using std::memory_order_seq_cst;
 
@@ -20,7 +20,8 @@ constexpr int kSpinRounds = 50, kSpinPauses = 16;
 /// Turns a claim whose holder is dead back to nobody.
 void reset_dead_claim(const Arena& arena, Slot& slot, uint32_t claim) {
   platform::Watch unused;
-  if (owner_dead(arena, owner_of(claim), &unused)) slot.claim.compare_exchange_strong(claim, 0, memory_order_seq_cst);
+  if (owner_dead(arena, owner_of(claim), &unused))
+    slot.claim.compare_exchange_strong(claim, 0, memory_order_seq_cst);
 }
 
 /// The lock is ours: nobody needs to hand it to us any more.
@@ -31,34 +32,47 @@ void drop_claim(Contender& c) {
   c.claimed = false;
 }
 
-/// Becomes the starving waiter, if nobody is. Keeps c.claimed true while a hand-over to us is under way.
+/// Becomes the starving waiter, if nobody is. Keeps c.claimed true while a hand-over that may be ours is under way.
 void claim_handover(Contender& c) {
-  uint32_t claim = c.slot.claim.load(memory_order_acquire);
-  if (claim == 0) {
-    c.claimed = c.slot.claim.compare_exchange_strong(claim, c.me, memory_order_seq_cst);
-    MP_POINT("lock.claimed");
+  for (;;) {
+    uint32_t claim = c.slot.claim.load(memory_order_acquire);
+    if (claim == 0) {
+      if (!c.slot.claim.compare_exchange_strong(claim, c.me, memory_order_seq_cst)) continue;
+      MP_POINT("lock.claimed");
+      claim = c.me;
+    }
+    if (claim == c.me) {
+      c.claimed = true;
+      return;
+    }
+    platform::Watch unused;
+    if (owner_dead(c.arena, owner_of(claim), &unused)) {
+      reset_dead_claim(c.arena, c.slot, claim);
+      continue;
+    }
+    // If not: what we had was consumed by a releaser that never delivered.
+    c.claimed = c.claimed && (claim & kHanding) != 0;
     return;
   }
-  if (claim == c.me || (c.claimed && claim & kHanding)) return;
-  c.claimed = false;  // what we had was consumed by a releaser that never delivered
-  reset_dead_claim(c.arena, c.slot, claim);
 }
 
 /// Takes over from an owner whose token is dead. False: somebody else was first.
 bool take_over(Contender& c, uint32_t word, const platform::Watch& token) {
-  const Participant& dead = c.arena.participant(owner_slot(owner_of(word)));
-  const uint32_t pid = dead.pid;
   if (token.word != nullptr) {
     // The kernel wakes one watcher of a token; it may be waiting for another lock of the same owner.
     platform::unpark(token.word, platform::kAll);
-    if (participant_of(c.arena, owner_of(word)) != nullptr) platform::confirm_death(pid);
+    // A generation that is over has been swept, and its death confirmed before.
+    Identity dead;
+    char name[kNameBytes];
+    if (participant_info(c.arena, owner_of(word), &dead, name)) platform::confirm_death(dead.pid);
   }
   MP_POINT("lock.death_confirmed");
   return c.slot.word.compare_exchange_strong(word, c.me | kWaiters, memory_order_seq_cst);
 }
 
-/// Hands a lock that `owner` holds to the waiter that claimed it. False: nobody to hand to.
-bool hand_over(const Arena& arena, Slot& slot, OwnerId owner) {
+/// Hands a lock that `owner` holds to the waiter that claimed it. False: nobody to hand to, or nothing to hand over.
+/// `by` releases: the owner, or somebody on its behalf. The claim names `by`, since it is `by` that may die half way.
+bool hand_over(const Arena& arena, Slot& slot, OwnerId owner, OwnerId by) {
   uint32_t grantee = slot.claim.load(memory_order_acquire);
   if (grantee == 0) return false;
   platform::Watch unused;
@@ -66,9 +80,9 @@ bool hand_over(const Arena& arena, Slot& slot, OwnerId owner) {
     reset_dead_claim(arena, slot, grantee);
     return false;
   }
-  if (!slot.claim.compare_exchange_strong(grantee, kHanding | owner, memory_order_seq_cst)) return false;  // L4
+  if (!slot.claim.compare_exchange_strong(grantee, kHanding | by, memory_order_seq_cst)) return false;  // L4
   MP_POINT("lock.handing");
-  uint32_t word = slot.word.load(memory_order_relaxed), handing = kHanding | owner;
+  uint32_t word = slot.word.load(memory_order_relaxed), handing = kHanding | by;
   while (owner_of(word) == owner) {  // waiters may still add bits; nobody else changes the owner (L3)
     if (!slot.word.compare_exchange_weak(word, grantee | kWaiters, memory_order_seq_cst)) continue;
     MP_POINT("lock.handed");
@@ -76,10 +90,23 @@ bool hand_over(const Arena& arena, Slot& slot, OwnerId owner) {
     platform::unpark(&slot.claim, platform::kAll);
     return true;
   }
-  // Another process released on the owner's behalf at the same time: the claim goes back.
-  slot.claim.compare_exchange_strong(handing, grantee, memory_order_seq_cst);
+  // Somebody else released at the same time. The claim is void: its waiter, if it still waits, claims again.
+  slot.claim.compare_exchange_strong(handing, 0, memory_order_seq_cst);
   platform::unpark(&slot.claim, platform::kAll);
-  return true;
+  return false;
+}
+
+/// A waiter that goes away may be the one that was woken: it sees to it that those who sleep will be woken again (L1).
+void pass_on(const Arena& arena, Slot& slot) {
+  for (;;) {
+    uint32_t word = slot.word.load(memory_order_acquire);
+    platform::Watch token{nullptr, 0};
+    if (is_free(word)) return platform::unpark(&slot.word, 1);
+    // Nobody else may have been woken by the owner's death, either.
+    if (owner_dead(arena, owner_of(word), &token)) return platform::unpark(&slot.word, 1);
+    if (word & kWaiters) return;
+    if (slot.word.compare_exchange_strong(word, word | kWaiters, memory_order_seq_cst)) return;
+  }
 }
 
 }  // namespace
@@ -89,12 +116,13 @@ Step lock_step(Contender& c, int64_t now, ParkPlan* plan) {
     uint32_t word = c.slot.word.load(memory_order_acquire);
     const OwnerId owner = owner_of(word);
     if (owner == c.me) {  // handed over to us
-      c.claimed = false;
+      drop_claim(c);      // we may have claimed again after looking at the word and before it was ours
       return Step::acquired;
     }
     if (is_free(word)) {
       const uint32_t bits = (word & kWaiters) | (c.parked ? kWaiters : 0);  // L1: others may sleep still
-      if (!c.slot.word.compare_exchange_strong(word, c.me | bits, memory_order_seq_cst)) continue;  // SYNC lock.release
+      if (!c.slot.word.compare_exchange_strong(word, c.me | bits, memory_order_seq_cst))
+        continue;  // SYNC lock.release
       MP_POINT("lock.taken");
       drop_claim(c);
       return owner == kAbandoned ? Step::abandoned : Step::acquired;
@@ -124,7 +152,8 @@ Step lock_step(Contender& c, int64_t now, ParkPlan* plan) {
     plan->watch[plan->count++] = token;
     const int64_t ceiling = platform::token_is_polled() ? kPolledCeilingNs : kParkCeilingNs;
     const int64_t starving_at = c.since + kStarvingAfterNs;
-    plan->wake_at = !c.claimed && now < starving_at && starving_at < now + ceiling ? starving_at : now + ceiling;
+    plan->wake_at =
+        !c.claimed && now < starving_at && starving_at < now + ceiling ? starving_at : now + ceiling;
     return Step::park;
   }
 }
@@ -144,8 +173,7 @@ bool lock_withdraw(Contender& c) {
     }
     c.claimed = false;
     if (owner_of(c.slot.word.load(memory_order_acquire)) == c.me) return true;
-    // We may be the only one whom a release woke: pass it on rather than let others sleep beside a free lock.
-    if (c.parked && is_free(c.slot.word.load(memory_order_acquire))) platform::unpark(&c.slot.word, 1);
+    if (c.parked) pass_on(c.arena, c.slot);
     return false;
   }
 }
@@ -168,7 +196,8 @@ bool lock_spin(Slot& slot, OwnerId me) {
   for (int round = 0; round < kSpinRounds; round++) {
     for (int i = 0; i < kSpinPauses; i++) {
       uint32_t word = slot.word.load(memory_order_relaxed);  // relaxed: the compare-and-swap decides
-      if (word == 0 && slot.word.compare_exchange_strong(word, me, memory_order_acquire, memory_order_relaxed))
+      if (word == 0 &&
+          slot.word.compare_exchange_strong(word, me, memory_order_acquire, memory_order_relaxed))
         return true;
       platform::pause();
     }
@@ -196,11 +225,11 @@ Outcome lock_acquire(const Arena& arena, Slot& slot, OwnerId me, int64_t deadlin
   }
 }
 
-bool lock_release(const Arena& arena, Slot& slot, OwnerId owner) {
+bool lock_release(const Arena& arena, Slot& slot, OwnerId owner, OwnerId by) {
   for (;;) {
-    uint32_t word = slot.word.load(memory_order_relaxed);
+    uint32_t word = slot.word.load(memory_order_relaxed);  // relaxed: the compare-and-swap decides
     if (owner_of(word) != owner) return false;
-    if (word & kStarving && hand_over(arena, slot, owner)) return true;
+    if (word & kStarving && hand_over(arena, slot, owner, by)) return true;
     // hand_over found nobody: a claim that comes now finds the lock free in its next step.
     if (!slot.word.compare_exchange_strong(word, 0, memory_order_seq_cst)) continue;  // SYNC lock.release
     MP_POINT("lock.cleared");
@@ -212,7 +241,9 @@ bool lock_release(const Arena& arena, Slot& slot, OwnerId owner) {
 void lock_abandon(Slot& slot, OwnerId dead) {
   uint32_t word = slot.word.load(memory_order_acquire);
   while (owner_of(word) == dead) {
-    if (!slot.word.compare_exchange_weak(word, kAbandoned | (word & kWaiters), memory_order_seq_cst)) continue;
+    if (!slot.word.compare_exchange_weak(word, kAbandoned | (word & kWaiters), memory_order_seq_cst))
+      continue;
+    MP_POINT("lock.abandoned");
     if (word & kWaiters) platform::unpark(&slot.word, 1);
     return;
   }

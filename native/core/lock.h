@@ -10,14 +10,18 @@
 //      1        0      0           never: a release clears both at once
 //      0        1      *           never
 //
-//   claim    0: nobody    id: that waiter is starving    kHanding|id: releaser `id` is handing over right now
+//   claim    0: nobody    id: that waiter is starving    kHanding|id: `id` is releasing and hands over right now
 //
 // L1  A parked waiter implies `waiters`, or a woken waiter on its way to set it again, or the 250 ms ceiling of a park.
 // L2  `waiters` with nobody parked is legal; it costs one idle wake.
 // L3  Only a live owner, or whoever found the owner dead and confirmed it, changes the owner field of a held lock.
 // L4  A hand-over first turns `claim` from grantee to kHanding|releaser, then writes the grantee into the word, then
 //     clears `claim`. So a grantee that wants to leave knows whether a hand-over is on its way.
-// L5  The owner named in the word is the one to watch: a hand-over names its grantee, so a dead grantee is noticed.
+// L5  The owner named in the word is the one to watch: a hand-over names its grantee, so a dead grantee is noticed, by
+//     whoever comes or wakes next. Those who slept through a change of owner watch the old one's token: when the new one
+//     dies while they all sleep, the ceiling wakes them.
+// L6  A participant's claim is gone before its attempt ends: nobody is handed a lock it does not wait for. It makes one
+//     attempt at a time for one lock, and none while it holds it.
 //
 // Writers  word: JavaScript (0 → me, me → 0) and this file; claim: this file.
 // Order    lock.release: the word's release by the owner → the acquire of the next. The critical section travels with it.
@@ -36,22 +40,27 @@ namespace mp {
 
 inline constexpr uint32_t kWaiters = 1u << 31;
 inline constexpr uint32_t kStarving = 1u << 30;
-inline constexpr uint32_t kHanding = 1u << 31;                        // in `claim`
-inline constexpr OwnerId kAbandoned = owner_id(0, 1);                 // slot 0 is never a participant
+inline constexpr uint32_t kHanding = 1u << 31;         // in `claim`
+inline constexpr OwnerId kAbandoned = owner_id(0, 1);  // slot 0 is never a participant
 inline constexpr int64_t kStarvingAfterNs = 1'000'000;
 inline constexpr int64_t kParkCeilingNs = 250'000'000;
-inline constexpr int64_t kPolledCeilingNs = 5'000'000;                // where deaths wake nobody
+inline constexpr int64_t kPolledCeilingNs = 5'000'000;  // where deaths wake nobody
 
-enum class Outcome { acquired, abandoned, timed_out, interrupted };   // abandoned: acquired, and the last owner died
+enum class Outcome {
+  acquired,
+  abandoned,
+  timed_out,
+  interrupted
+};  // abandoned: acquired, and the last owner died
 
 /// One attempt to get one lock, over as many steps as it takes. Between two steps the caller sleeps as planned.
 struct Contender {
   const Arena& arena;
   Slot& slot;
   OwnerId me;
-  int64_t since;            // when the attempt began
-  bool claimed = false;     // we are, or were, the starving one
-  bool parked = false;      // we have slept: others may still
+  int64_t since;         // when the attempt began
+  bool claimed = false;  // we are, or were, the starving one
+  bool parked = false;   // we have slept: others may still
 };
 /// What to sleep on until the next step.
 struct ParkPlan {
@@ -73,7 +82,8 @@ bool lock_spin(Slot& slot, OwnerId me);
 /// Takes the lock, sleeping until `deadline` at most. `interrupt` may be null. Spin first.
 Outcome lock_acquire(const Arena& arena, Slot& slot, OwnerId me, int64_t deadline, Word* interrupt);
 /// Gives up what `owner` holds: wakes or hands over. False: `owner` does not hold it.
-bool lock_release(const Arena& arena, Slot& slot, OwnerId owner);
+/// `by` is the participant that releases: the owner itself, or another on its behalf.
+bool lock_release(const Arena& arena, Slot& slot, OwnerId owner, OwnerId by);
 /// Marks the lock abandoned if `dead` holds it, and wakes a waiter. For sweeps.
 void lock_abandon(Slot& slot, OwnerId dead);
 

@@ -39,7 +39,7 @@ napi_value try_lock(napi_env env, napi_callback_info info) {
 napi_value release_lock(napi_env env, napi_callback_info info) {
   Args<1> a(env, info);
   const Arena& arena = process_arena();
-  return boolean(env, lock_release(arena, arena.slot(to_uint32(env, a[0])), self(a.data).me));
+  return boolean(env, lock_release(arena, arena.slot(to_uint32(env, a[0])), self(a.data).me, self(a.data).me));
 }
 
 // releaseAnyLock(index) → whether anybody held it
@@ -50,7 +50,7 @@ napi_value release_any_lock(napi_env env, napi_callback_info info) {
   for (;;) {
     const OwnerId owner = slot.word.load(std::memory_order_acquire) & kOwnerMask;
     if (owner == 0 || owner == kAbandoned) return boolean(env, false);
-    if (lock_release(arena, slot, owner)) return boolean(env, true);
+    if (lock_release(arena, slot, owner, self(a.data).me)) return boolean(env, true);
   }
 }
 

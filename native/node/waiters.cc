@@ -68,7 +68,7 @@ class WaiterThread {
       Contender& c = w.contender;
       const bool ours = w.state == WaitState::waiting ? lock_withdraw(c)
                                                       : w.state == WaitState::acquired || w.state == WaitState::abandoned;
-      if (ours) lock_release(c.arena, c.slot, c.me);
+      if (ours) lock_release(c.arena, c.slot, c.me, c.me);
     }
   }
 
@@ -131,7 +131,7 @@ class WaiterThread {
       if (w.state == WaitState::abandoned)
         lock_abandon(c.slot, c.me);
       else
-        lock_release(c.arena, c.slot, c.me);
+        lock_release(c.arena, c.slot, c.me, c.me);
       w.state = WaitState::passed_on;
     } else {
       w.granted_at = now;
