@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { MultiprocessingError } from '../errors.js';
 import type { ArenaBinding } from './arena-binding.js';
 import type { ProcessBinding } from './process-binding.js';
 
@@ -10,4 +11,34 @@ export type Binding = ArenaBinding & ProcessBinding;
 const require = createRequire(import.meta.url);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
-export const native: Binding = (require('node-gyp-build') as (dir: string) => Binding)(root);
+/** This system as its user would name it: "linux arm64 with glibc 2.31". */
+function system(): string {
+  const name = `${process.platform} ${process.arch}`;
+  if (process.platform !== 'linux') return name;
+  const report = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
+  const glibc = report.header.glibcVersionRuntime;
+  return `${name} with ${glibc === undefined ? 'another libc than glibc' : `glibc ${glibc}`}`;
+}
+
+function load(): Binding {
+  const addon = require('node-gyp-build') as { resolve(dir: string): string };
+  const remedy = `Compile it, with a C++20 compiler and Python: node ${JSON.stringify(join(root, 'native', 'build.mjs'))}`;
+  const failed = (what: string, cause: unknown): MultiprocessingError =>
+    new MultiprocessingError('ERR_MP_ADDON', `multiproc: ${what} (Node ${process.version}). ${remedy}`, {
+      cause,
+    });
+  let file: string;
+  try {
+    file = addon.resolve(root);
+  } catch (cause) {
+    throw failed(`the package has no compiled addon for ${system()}`, cause);
+  }
+  try {
+    return require(file) as Binding;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw failed(`the compiled addon ${file} does not load on ${system()}: ${reason}`, cause);
+  }
+}
+
+export const native: Binding = load();
