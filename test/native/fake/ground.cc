@@ -1,0 +1,57 @@
+#include "fake/ground.h"
+
+#include <sys/mman.h>
+
+namespace mp::fake {
+namespace {
+constexpr uint32_t kParticipants = 80;  // more than coroutines and the keeper
+}
+
+void ground_prepare() {
+  void* base =
+      mmap(nullptr, kArenaBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (base == MAP_FAILED) fail("mmap");
+  arena.base = static_cast<unsigned char*>(base);
+  begin({});
+  if (arena_format(arena, 1)) fail("arena_format");
+}
+
+void ground_clean() {
+  memset(arena.base + kParticipantsOffset, 0, kParticipants * sizeof(Participant));
+  for (uint32_t p = 0; p < kParticipants; p++)
+    memset(arena.base + kBitmapsOffset + p * kBitmapBytes, 0, kSlotsPerChunk / 8);
+  memset(arena.base + kSlotsOffset, 0, kSlotsPerChunk * sizeof(Slot));
+  arena.header().participant_high.store(0);
+  arena.header().slots_reserved.store(kSlotsPerChunk);
+  arena.header().free_hint.store(1);
+  keeper = enter();
+}
+
+uint32_t ground_new(uint32_t kind) {
+  uint32_t index;
+  if (object_create(arena, keeper, kind, 0, 0, &index)) fail("object_create");
+  return index;
+}
+
+Range seeds(int argc, char** argv, uint64_t default_count) {
+  if (argc > 2) return {strtoull(argv[2], nullptr, 10), 1};
+  return {1, argc > 1 ? strtoull(argv[1], nullptr, 10) : default_count};
+}
+
+World world_of(uint64_t seed, bool deaths) {
+  constexpr uint32_t kPaces[] = {1, 2, 4, 12, 40}, kStalls[] = {0, 3, 10, 40},
+                     kDeaths[] = {60, 200, 800, 3000};
+  World w;
+  w.seed = seed;
+  w.switch_one_in = kPaces[seed % 5];
+  w.stall_one_in = kStalls[seed / 5 % 4];
+  if (deaths) {
+    w.kill_one_in = kDeaths[seed / 20 % 4];
+    w.kills_at_most = 12;
+  }
+  constexpr int64_t kStepNs[] = {200, 5'000, 60'000};
+  w.step_ns = kStepNs[seed / 80 % 3];
+  return w;
+}
+
+}  // namespace mp::fake

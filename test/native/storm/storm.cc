@@ -1,0 +1,406 @@
+// Kills processes by the ten thousand while they use locks and objects of one arena, and looks for what that must not do:
+// two owners, a wait without end, a wrong total, an owner's death nobody was told of, a slot left behind.
+//
+//   storm [kills=N] [workers=N] [locks=N] [random] [points=MIN] [broken] [seed=N]
+//
+//   random       kills at random times only; else half of the workers die at a named point of the core
+//   points=MIN   goes on until a process has died MIN times at every point of the core (but see kRare)
+//   broken       every owner counts as dead at once: the detector must fire (see broken_token.cc)
+//
+// Ends with 0 if nothing was found; with `broken`, if two owners were found.
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "core/point.h"
+#include "generated/points.h"
+#include "storm/storm.h"
+#include "support/arena.h"
+
+using namespace mp;
+using namespace mp::test;
+
+namespace mp::test {
+bool broken_tokens = false;
+}
+
+namespace {
+
+/// Reached only when two processes meet within some ten instructions: the fake scheduler goes there instead.
+constexpr const char* kRare[] = {"object.free.saved"};
+
+constexpr uint32_t kPoints = 64, kLocks = 1024, kSlots = 16, kBoard = 64, kTimes = 40;
+using Counter = std::atomic<uint64_t>;
+
+struct Point {
+  std::atomic<const char*> name;  // the same address in every process: they are all forks of one
+  Counter deaths;
+};
+/// What a lock protects: plain cells, which only its owner touches.
+struct Cell {
+  volatile uint32_t owner;
+  volatile uint64_t before, after;  // differ while an owner is inside, or died there
+};
+struct alignas(64) Worker {
+  std::atomic<int> waits_for;  // a lock + 1, for the report of a stuck one
+  Counter sections;
+};
+struct Shared {
+  Point points[kPoints];
+  Cell cells[kLocks];
+  Worker workers[kSlots];
+  Counter times[kTimes];  // waits that took 2^i ns
+  Counter longest, acquired, told, handed, opened, created, gone;
+  Counter two_owners, untold, stuck, wrong_release;
+  std::atomic<uint64_t> board[kBoard];  // index << 32 | generation of an object anybody may try to open
+  std::atomic<OwnerId> people[kSlots];
+};
+Shared* shared;
+Arena arena;
+uint32_t locks[kLocks], lock_generations[kLocks], lock_count = 1;
+bool opened[kLocks];  // by this participant
+
+uint64_t random_state;
+uint64_t next_random() {
+  uint64_t z = (random_state += 0x9e3779b97f4a7c15);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+uint32_t below(uint32_t n) { return static_cast<uint32_t>(next_random() % n); }
+
+// ---- Dying at a point --------------------------------------------------------------------------------------------------
+
+const char* die_at = nullptr;
+uint32_t die_after;
+bool in_worker = false;
+
+bool is_rare(const char* name) {
+  for (const char* rare : kRare)
+    if (strcmp(rare, name) == 0) return true;
+  return false;
+}
+
+Point& point(const char* name) {
+  for (Point& p : shared->points) {
+    const char* known = p.name.load(std::memory_order_acquire);
+    if (known == nullptr && p.name.compare_exchange_strong(known, name)) return p;
+    if (known == name || strcmp(known, name) == 0) return p;
+  }
+  abort();
+}
+
+[[noreturn]] void kill_self() {
+  kill(getpid(), SIGKILL);
+  for (;;) pause();
+}
+
+}  // namespace
+
+void mp::test::at_point(const char* name) {
+  if (!in_worker) return;
+  Point& p = point(name);
+  if (die_at == nullptr || strcmp(die_at, name) != 0 || die_after-- != 0) return;
+  p.deaths++;
+  kill_self();
+}
+
+namespace {
+
+// ---- Workers -----------------------------------------------------------------------------------------------------------
+
+/// Nobody else may write the owner's cell while we are inside.
+void section(uint32_t l, OwnerId me, bool told, Worker& w) {
+  Cell& c = shared->cells[l];
+  if (c.before != c.after) {
+    if (!told) shared->untold++;
+    c.after = c.before;
+  }
+  c.owner = me;
+  c.before = c.before + 1;
+  for (uint32_t i = 0, n = below(300); i < n; i++) {
+    if (c.owner == me) continue;
+    shared->two_owners++;
+    break;
+  }
+  if (below(40) == 0) {
+    const timespec t{0, 1'500'000};  // long enough that somebody starves
+    nanosleep(&t, nullptr);
+  }
+  MP_POINT("storm.inside");
+  w.sections++;
+  if (c.owner != me) shared->two_owners++;
+  c.after = c.after + 1;
+}
+
+void note_wait(int64_t ns) {
+  const auto n = static_cast<uint64_t>(ns);
+  shared->times[n < 2 ? 0 : 63 - __builtin_clzll(n)]++;
+  uint64_t longest = shared->longest;
+  while (n > longest && !shared->longest.compare_exchange_weak(longest, n)) {
+  }
+}
+
+void use_lock(OwnerId me, Worker& w) {
+  const uint32_t l = below(2) == 0 ? 0 : below(lock_count);  // one is fought for, whatever the number
+  Slot& slot = arena.slot(locks[l]);
+  if (!opened[l]) CHECK(test::open(arena, me, locks[l], lock_generations[l]));
+  opened[l] = true;
+  const int64_t since = platform::monotonic_now();
+  Outcome outcome = Outcome::timed_out;
+  w.waits_for = static_cast<int>(l + 1);
+  if (below(16) == 0) {
+    outcome = lock_try(arena, slot, me);
+  } else if (below(8) == 0) {
+    outcome = lock_acquire(arena, slot, me, in(below(2'000'000)), nullptr);
+  } else {
+    if (below(2) == 0 && lock_spin(slot, me))
+      outcome = Outcome::acquired;
+    else
+      outcome = lock_acquire(arena, slot, me, in(5 * kSecond), nullptr);
+    if (outcome == Outcome::timed_out) shared->stuck++;
+    note_wait(platform::monotonic_now() - since);
+  }
+  w.waits_for = 0;
+  if (outcome != Outcome::acquired && outcome != Outcome::abandoned) return;
+  shared->acquired++;
+  if (outcome == Outcome::abandoned) shared->told++;
+  section(l, me, outcome == Outcome::abandoned, w);
+  uint32_t mine = me;
+  if (slot.word.compare_exchange_strong(mine, 0)) return;  // JavaScript's fast path
+  if (mine & kStarving) shared->handed++;
+  if (!lock_release(arena, slot, me, me)) shared->wrong_release++;
+}
+
+void use_objects(OwnerId me) {
+  const uint32_t slot = below(kBoard);
+  const uint64_t name = shared->board[slot].load();
+  const auto index = static_cast<uint32_t>(name >> 32), generation = static_cast<uint32_t>(name);
+  if (index == 0 || below(3) == 0) {
+    const uint32_t made = create(arena, me);
+    shared->created++;
+    shared->board[slot] = uint64_t{made} << 32 | generation_of(arena, made);
+    if (const OwnerId other = shared->people[below(kSlots)]; other != 0 && other != me) {
+      platform::Failure failed;
+      object_grant(arena, other, made, &failed);
+    }
+    if (below(2) == 0) test::close(arena, me, made);  // else it is kept until we leave or die
+    return;
+  }
+  if (!test::open(arena, me, index, generation)) {
+    shared->gone++;
+    return;
+  }
+  shared->opened++;
+  Slot& object = arena.slot(index);
+  for (int i = 0; i < 20; i++)
+    if (header_generation(object.header.load()) != generation) abort();  // O2
+  test::close(arena, me, index);
+}
+
+[[noreturn]] void work(uint32_t number, const char* point_name, uint32_t after) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  Worker& w = shared->workers[number];
+  die_at = point_name;
+  die_after = after;
+  in_worker = true;
+  platform::allow_death_confirmation();
+  for (;;) {
+    const OwnerId me = test::enter(arena);
+    memset(opened, 0, sizeof opened);
+    shared->people[number] = me;
+    for (uint32_t i = 0, n = 20 + below(200); i < n; i++) {
+      const uint32_t what = below(100);
+      if (what < 80)
+        use_lock(me, w);
+      else if (what < 97)
+        use_objects(me);
+      else if (what < 99)
+        participants_sweep(arena);
+      else
+        participant_rename(arena, me, "storm worker");
+    }
+    shared->people[number] = 0;
+    participant_leave(arena, me);
+  }
+}
+
+// ---- The parent --------------------------------------------------------------------------------------------------------
+
+struct Options {
+  uint64_t kills = 2000, workers = 4, locks = 1, points = 0, seed = 1;
+  bool random = false, broken = false;
+} options;
+
+void parse(int count, char** words) {
+  for (int i = 1; i < count; i++) {
+    const char* w = words[i];
+    const char* number = strchr(w, '=');
+    const uint64_t n = number ? strtoull(number + 1, nullptr, 10) : 0;
+    if (strncmp(w, "kills=", 6) == 0)
+      options.kills = n;
+    else if (strncmp(w, "workers=", 8) == 0)
+      options.workers = n;
+    else if (strncmp(w, "locks=", 6) == 0)
+      options.locks = n;
+    else if (strncmp(w, "points=", 7) == 0)
+      options.points = n;
+    else if (strncmp(w, "seed=", 5) == 0)
+      options.seed = n;
+    else if (strcmp(w, "random") == 0)
+      options.random = true;
+    else if (strcmp(w, "broken") == 0)
+      options.broken = true;
+    else
+      fprintf(stderr, "storm: %s?\n", w), exit(2);
+  }
+}
+
+/// The point where fewest have died, or, half of the time, any.
+const char* pick_point(uint64_t* fewest) {
+  const Point* least = nullptr;
+  uint32_t known = 0;
+  for (const Point& p : shared->points) {
+    if (p.name == nullptr) break;
+    known++;
+    if (is_rare(p.name)) continue;
+    if (least == nullptr || p.deaths < least->deaths) least = &p;
+  }
+  *fewest = least ? least->deaths.load() : 0;
+  if (known == 0) return nullptr;
+  return below(2) == 0 ? least->name : shared->points[below(known)].name;
+}
+
+pid_t start(uint32_t number) {
+  uint64_t fewest;
+  const bool at_point = !options.random && below(4) != 0;
+  const char* name = at_point ? pick_point(&fewest) : nullptr;
+  const uint32_t after = below(4);
+  next_random();
+  const pid_t pid = fork();
+  if (pid == 0) work(number, name, after);
+  CHECK(pid > 0);
+  return pid;
+}
+
+bool enough(uint64_t kills) {
+  if (kills < options.kills) return false;
+  uint64_t fewest = 0;
+  pick_point(&fewest);
+  return fewest >= options.points || kills > options.kills * 20 + 20'000;
+}
+
+double percentile(double p) {
+  uint64_t all = 0, seen = 0;
+  for (const Counter& t : shared->times) all += t;
+  for (uint32_t i = 0; i < kTimes; i++)
+    if ((seen += shared->times[i]) >= static_cast<uint64_t>(static_cast<double>(all) * p))
+      return static_cast<double>(uint64_t{2} << i) / 1e6;
+  return 0;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  parse(count, words);
+  random_state = options.seed;
+  broken_tokens = options.broken;
+  lock_count = static_cast<uint32_t>(options.locks);
+  shared = static_cast<Shared*>(
+      mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  CHECK(shared != MAP_FAILED && lock_count <= kLocks && options.workers <= kSlots);
+  for (const char* name : kPointNames) point(name);
+  arena = make_arena();
+  platform::allow_death_confirmation();
+  const OwnerId keeper = test::enter(arena);
+  for (uint32_t i = 0; i < lock_count; i++)
+    locks[i] = create(arena, keeper), lock_generations[i] = generation_of(arena, locks[i]);
+  const Census baseline = census(arena);
+
+  const int64_t began = platform::monotonic_now();
+  pid_t pids[kSlots] = {};
+  int64_t started[kSlots] = {};
+  uint64_t kills = 0, sweeps = 0;
+  while (!enough(kills) && !(options.broken && shared->two_owners != 0)) {
+    for (uint32_t i = 0; i < options.workers; i++)
+      if (pids[i] == 0) pids[i] = start(i), started[i] = platform::monotonic_now();
+    const timespec nap{0, static_cast<long>(below(400'000))};
+    nanosleep(&nap, nullptr);
+    // One whose point does not come dies by our hand, so that nothing stands still.
+    const uint32_t victim = below(static_cast<uint32_t>(options.workers));
+    if (pids[victim] != 0 &&
+        platform::monotonic_now() - started[victim] > static_cast<int64_t>(below(20)) * kMs)
+      kill(pids[victim], SIGKILL);
+    for (int status; const pid_t pid = waitpid(-1, &status, WNOHANG);) {
+      if (pid < 0) break;
+      CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+      for (pid_t& p : pids)
+        if (p == pid) p = 0;
+      kills++;
+      if (below(8) == 0) sweeps += participants_sweep(arena);
+    }
+    if (shared->stuck != 0) break;
+  }
+  for (const pid_t pid : pids)
+    if (pid != 0) kill(pid, SIGKILL), waitpid(pid, nullptr, 0), kills++;
+  sweeps += participants_sweep(arena);
+
+  // Everybody is gone: every lock is free or says that its owner died, and nothing else is left.
+  uint64_t bad = 0, before = 0, sections = 0, lost = 0;
+  for (uint32_t i = 0; i < lock_count; i++) {
+    const Outcome o = lock_try(arena, arena.slot(locks[i]), keeper);
+    const Cell& c = shared->cells[i];
+    if (o == Outcome::timed_out)
+      fprintf(stderr, "lock %u is still held: %08x\n", i, arena.slot(locks[i]).word.load()), bad++;
+    if (c.before != c.after && o != Outcome::abandoned) shared->untold++;
+    before += c.before;
+    lock_release(arena, arena.slot(locks[i]), keeper, keeper);
+  }
+  for (const Worker& w : shared->workers) sections += w.sections;
+  lost = before - sections;  // entered but not finished: at most one for each that died inside
+  const Census now = census(arena);
+  if (now.objects != baseline.objects || now.participants != baseline.participants) {
+    fprintf(stderr, "left behind: %u objects, %u participants\n", now.objects - baseline.objects,
+            now.participants - baseline.participants);
+    bad++;
+  }
+  for (uint32_t i = 0; i < lock_count; i++) test::close(arena, keeper, locks[i]);
+  participant_leave(arena, keeper);
+  if (census(arena).objects != 0) fprintf(stderr, "slots left behind\n"), bad++;
+
+  uint64_t fewest = 0;
+  if (!options.random && !options.broken) {
+    pick_point(&fewest);
+    for (const Point& p : shared->points)
+      if (p.name != nullptr)
+        printf("  %6llu died at %s\n", static_cast<unsigned long long>(p.deaths.load()), p.name.load());
+    if (fewest < options.points)
+      fprintf(stderr, "a point was hit %llu times only\n", static_cast<unsigned long long>(fewest)), bad++;
+  }
+  const auto n = [](const Counter& c) { return static_cast<unsigned long long>(c.load()); };
+  printf(
+      "storm: %llu kills of %llu workers on %u locks in %.1f s; %llu sections, %llu told of a death, %llu "
+      "handed over, "
+      "%llu objects made, %llu opened, %llu gone, %llu swept here; wait p99.9 < %.2f ms, longest %.1f ms\n",
+      static_cast<unsigned long long>(kills), static_cast<unsigned long long>(options.workers), lock_count,
+      static_cast<double>(platform::monotonic_now() - began) / 1e9, n(shared->acquired), n(shared->told),
+      n(shared->handed), n(shared->created), n(shared->opened), n(shared->gone),
+      static_cast<unsigned long long>(sweeps), percentile(0.999),
+      static_cast<double>(shared->longest.load()) / 1e6);
+  if (options.broken) {
+    printf("storm: with recovery broken on purpose the detector found %llu double owners\n",
+           n(shared->two_owners));
+    return shared->two_owners != 0 ? 0 : 1;
+  }
+  if (lost > kills) bad++;
+  const uint64_t found = shared->two_owners + shared->untold + shared->stuck + shared->wrong_release + bad;
+  printf(
+      "storm: %llu double owners, %llu untold deaths, %llu stuck, %llu releases refused, %llu sections cut "
+      "short, %llu other\n",
+      n(shared->two_owners), n(shared->untold), n(shared->stuck), n(shared->wrong_release),
+      static_cast<unsigned long long>(lost), static_cast<unsigned long long>(bad));
+  return found == 0 ? 0 : 1;
+}

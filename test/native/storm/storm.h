@@ -1,0 +1,6 @@
+#pragma once
+
+namespace mp::test {
+/// Set before the first fork: every token reads as dead, so waiters take locks from live owners.
+extern bool broken_tokens;
+}  // namespace mp::test

@@ -1,0 +1,69 @@
+// A real arena in this process, and what tests count in it.
+#pragma once
+
+#include <unistd.h>
+
+#include "core/lock.h"
+#include "core/objects.h"
+#include "core/participants.h"
+#include "support/check.h"
+
+namespace mp::test {
+
+inline Arena make_arena() {
+  Arena arena;
+  void* base;
+  CHECK(!platform::memory_create("multiproc-test", kArenaBytes, &arena.fd));
+  CHECK(!platform::memory_map(arena.fd, kArenaBytes, &base));
+  arena.base = static_cast<unsigned char*>(base);
+  CHECK(!arena_format(arena, 42));
+  return arena;
+}
+inline void drop_arena(Arena& arena) {
+  platform::memory_unmap(arena.base, kArenaBytes);
+  close(arena.fd);
+  arena = {};
+}
+
+inline OwnerId enter(const Arena& arena) {
+  platform::Failure failed;
+  const uint32_t pid = platform::process_id();
+  const OwnerId me =
+      participant_enter(arena, {pid, platform::thread_id(), 0, platform::process_start_time(pid)}, &failed);
+  CHECK(me != 0);
+  return me;
+}
+inline uint32_t create(const Arena& arena, OwnerId me, uint32_t kind = kLock) {
+  uint32_t index = 0;
+  CHECK(!object_create(arena, me, kind, 0, 0, &index));
+  return index;
+}
+inline void close(const Arena& arena, OwnerId me, uint32_t index) {
+  object_close(arena, owner_slot(me), index);
+}
+inline bool open(const Arena& arena, OwnerId me, uint32_t index, uint32_t generation, uint32_t kind = kLock) {
+  platform::Failure failed;
+  const bool opened = object_open(arena, me, index, generation, kind, &failed);
+  CHECK(!failed);
+  return opened;
+}
+inline uint32_t generation_of(const Arena& arena, uint32_t index) {
+  return header_generation(arena.slot(index).header.load());
+}
+
+struct Census {
+  uint32_t objects = 0, participants = 0;
+};
+inline Census census(const Arena& arena) {
+  Census c;
+  for (uint32_t i = 1; i < arena.header().slots_reserved.load(); i++)
+    c.objects += header_kind(arena.slot(i).header.load()) != kFree;
+  for (uint32_t p = 1; p <= arena.header().participant_high.load(); p++)
+    c.participants += arena.participant(p).state.load() & kLive;
+  return c;
+}
+
+inline constexpr int64_t kMs = 1'000'000, kSecond = 1'000'000'000;
+inline int64_t in(int64_t ns) { return platform::monotonic_now() + ns; }
+
+}  // namespace mp::test
