@@ -20,6 +20,12 @@ export { RawValue } from './memory/raw-value.js';
 export { Value } from './memory/value.js';
 export type { TypeCode, TypeName, ValueOf } from './memory/types.js';
 
+export { ShareableList, type ShareableItem, type ShareableListOptions } from './memory/shareable-list.js';
+export { SharedArray } from './memory/shared-array.js';
+export type { CreateOptions as SharedArrayOptions } from './memory/create-array.js';
+export type { SharedArrayFacts } from './memory/named-arrays.js';
+export { SharedMemory, type SharedMemoryFacts, type SharedMemoryOptions } from './memory/shared-memory.js';
+
 export type { Handle } from './transfer/handle.js';
 export { open, share } from './transfer/share.js';
 

@@ -62,7 +62,8 @@ NamedCheck named_check(const NamedSegment& copy, uint64_t file_size, uint32_t ki
   if (s.kind != kind) return NamedCheck::other_kind;
   if (s.state.load(std::memory_order_relaxed) != kReady) return NamedCheck::unready;
   if (n.checksum != checksum(copy)) return NamedCheck::damaged;
-  if (n.rank < 1 || n.rank > kRankMax || n.data_offset != kPage || n.data_bytes == 0) return NamedCheck::damaged;
+  if (n.rank < 1 || n.rank > kRankMax || n.data_offset != kPage || n.data_bytes == 0)
+    return NamedCheck::damaged;
   if (n.element_bytes == 0 || n.element_bytes > 8) return NamedCheck::damaged;
   if (named_data_bytes(n.shape, n.rank, n.element_bytes) != n.data_bytes) return NamedCheck::damaged;
   if (s.size != n.data_offset + n.data_bytes) return NamedCheck::damaged;

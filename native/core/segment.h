@@ -23,12 +23,12 @@ inline constexpr uint32_t kRankMax = 16;
 ///   all                 creator, once    fixed before the segment has a name
 ///   checksum                             over both headers, `state` and itself left out
 struct NamedHeader {
-  uint32_t element_type;        // its number in src/memory/types.ts
+  uint32_t element_type;  // its number in src/memory/types.ts
   uint32_t element_bytes;
-  uint32_t rank;                // 1 to kRankMax
+  uint32_t rank;  // 1 to kRankMax
   uint32_t reserved;
-  uint64_t data_offset;         // kPage
-  uint64_t data_bytes;          // element_bytes × all of shape
+  uint64_t data_offset;  // kPage
+  uint64_t data_bytes;   // element_bytes × all of shape
   uint64_t creator_start_time;
   uint64_t checksum;
   uint64_t shape[kRankMax];
@@ -57,6 +57,7 @@ void named_seal(NamedSegment* out);
 /// Checks a private copy of the first bytes of a file of `file_size` bytes.
 NamedCheck named_check(const NamedSegment& copy, uint64_t file_size, uint32_t kind);
 
+// clang-format off
 //        struct         field              offset  size
 #define MP_NAMED_LAYOUT(PIN)                        \
   PIN(NamedHeader,   element_type,          0,     4) \
@@ -67,6 +68,7 @@ NamedCheck named_check(const NamedSegment& copy, uint64_t file_size, uint32_t ki
   PIN(NamedHeader,   creator_start_time,   32,     8) \
   PIN(NamedHeader,   checksum,             40,     8) \
   PIN(NamedHeader,   shape,                48,   128)
+// clang-format on
 #define MP_PIN(type, field, at, bytes) \
   static_assert(offsetof(type, field) == (at) && sizeof(type::field) == (bytes), #type "." #field " moved");
 MP_NAMED_LAYOUT(MP_PIN)

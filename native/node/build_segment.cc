@@ -13,8 +13,8 @@ Failure fill(const SegmentRequest& request, const std::atomic<bool>& stop, Built
   const int fd = out->file.fd;
   uint64_t size = request.size;
   if (request.kind != 0) {
-    named_format({request.kind, request.element_type, request.element_bytes, static_cast<uint32_t>(request.shape.size()),
-                  request.shape.data(), request.id},
+    named_format({request.kind, request.element_type, request.element_bytes,
+                  static_cast<uint32_t>(request.shape.size()), request.shape.data(), request.id},
                  &out->header);
     size = out->header.segment.size;
     const uint32_t pid = platform::process_id();
@@ -25,12 +25,15 @@ Failure fill(const SegmentRequest& request, const std::atomic<bool>& stop, Built
   }
   if (Failure failed = platform::named_resize(fd, size, request.reserve)) return failed;
   for (uint64_t done = 0; request.reserve && done < size; done += kStep) {
-    if (stop.load(std::memory_order_relaxed)) return {ECANCELED, "fallocate"};  // relaxed: a request to hurry, no more
+    if (stop.load(std::memory_order_relaxed))
+      return {ECANCELED, "fallocate"};  // relaxed: a request to hurry, no more
     const size_t step = size - done < kStep ? size - done : kStep;
     if (Failure failed = platform::named_reserve(fd, done, step)) return failed;
   }
   if (request.kind != 0)
     if (Failure failed = platform::file_write_at(fd, &out->header, sizeof out->header, 0)) return failed;
+  if (request.byte_count > 0 && request.byte_count <= size - kPage)
+    if (Failure failed = platform::file_write_at(fd, request.bytes, request.byte_count, kPage)) return failed;
   return platform::named_facts(fd, &out->facts);
 }
 
@@ -51,7 +54,8 @@ Failure segment_find(const SegmentRequest& request, FoundSegment* out) {
       out->check = out->facts.size == 0 ? NamedCheck::too_short : NamedCheck::ok;
     } else if (out->facts.size < sizeof out->header) {
       out->check = NamedCheck::too_short;
-    } else if ((failed = platform::file_read_at(out->fd, &out->header, sizeof out->header, 0)) && failed.code == EIO) {
+    } else if ((failed = platform::file_read_at(out->fd, &out->header, sizeof out->header, 0)) &&
+               failed.code == EIO) {
       failed = {};
       out->check = NamedCheck::truncated;  // a moment ago
     } else if (!failed) {
@@ -86,7 +90,9 @@ Failure segment_publish(const SegmentRequest& request, Publish how, const platfo
   if (!failed) failed = platform::named_facts(fd, &locked);
   if (!failed) failed = platform::named_open(place, true, &again);
   if (!failed) failed = platform::named_facts(again, &named);
-  const auto is_stale = [&](const platform::FileFacts& f) { return f.device == stale.device && f.inode == stale.inode; };
+  const auto is_stale = [&](const platform::FileFacts& f) {
+    return f.device == stale.device && f.inode == stale.inode;
+  };
   if (failed.code == ENOENT || failed.code == EBUSY || (!failed && !(is_stale(locked) && is_stale(named))))
     failed = {EEXIST, "rename"};
   else if (!failed)

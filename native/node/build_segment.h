@@ -24,6 +24,9 @@ struct SegmentRequest {
   uint32_t element_type = 0;
   uint32_t element_bytes = 0;
   std::vector<uint64_t> shape;
+  const void* bytes =
+      nullptr;  // what the data starts with, else zeros; the caller's, so only for calls that return at once
+  size_t byte_count = 0;
 
   platform::Place place() const { return {name.c_str(), is_path}; }
 };
@@ -35,7 +38,8 @@ struct BuiltSegment {
 };
 
 /// Makes the file, gives it its size, its pages and its header. `stop` is looked at between two steps (ECANCELED).
-platform::Failure segment_build(const SegmentRequest& request, const std::atomic<bool>& stop, BuiltSegment* out);
+platform::Failure segment_build(const SegmentRequest& request, const std::atomic<bool>& stop,
+                                BuiltSegment* out);
 
 /// Opens what has the name and reads its header, if the request says that there is one. The descriptor is the caller's
 /// unless the check is not ok.
@@ -50,7 +54,7 @@ platform::Failure segment_find(const SegmentRequest& request, FoundSegment* out)
 
 enum class Publish { exclusive, replace, replace_stale };
 /// Names it. replace_stale: only in the place of the very file `stale`; EEXIST if another has the name by now.
-platform::Failure segment_publish(const SegmentRequest& request, Publish how, const platform::FileFacts& stale,
-                                  BuiltSegment* built);
+platform::Failure segment_publish(const SegmentRequest& request, Publish how,
+                                  const platform::FileFacts& stale, BuiltSegment* built);
 
 }  // namespace mp::node

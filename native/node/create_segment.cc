@@ -29,8 +29,8 @@ napi_value failure_value(napi_env env, platform::Failure failed) {
 }
 
 /// Maps what was built, makes its buffer and only then gives it its name: whoever fails leaves nothing.
-napi_value publish(Segments& self, const SegmentRequest& request, Publish how, const platform::FileFacts& stale,
-                   BuiltSegment* built, platform::Failure* failed) {
+napi_value publish(Segments& self, const SegmentRequest& request, Publish how,
+                   const platform::FileFacts& stale, BuiltSegment* built, platform::Failure* failed) {
   const size_t offset = request.kind == 0 ? 0 : kPage;
   const size_t length = built->facts.size - offset;
   View* view = view_open(self, built->file.fd, built->facts, false, offset, length, failed);

@@ -13,13 +13,15 @@ std::mutex& mutex() {
 
 /// By inode; a few may share one: read-only and not, of different sizes, fresh ones.
 std::multimap<uint64_t, Mapping*>& mappings() {
-  static auto* m = new std::multimap<uint64_t, Mapping*>;  // never destroyed: threads may outlive static objects
+  static auto* m =
+      new std::multimap<uint64_t, Mapping*>;  // never destroyed: threads may outlive static objects
   return *m;
 }
 
 }  // namespace
 
-platform::Failure mapping_open(int fd, const platform::FileFacts& file, bool read_only, bool fresh, Mapping** out) {
+platform::Failure mapping_open(int fd, const platform::FileFacts& file, bool read_only, bool fresh,
+                               Mapping** out) {
   const std::lock_guard guard(mutex());
   if (!fresh) {
     const auto [from, to] = mappings().equal_range(file.inode);

@@ -14,7 +14,8 @@ struct Mapping {
 };
 
 /// The mapping of the file behind `fd`; counts one more user. `fresh`: a new one, even if there is one.
-platform::Failure mapping_open(int fd, const platform::FileFacts& file, bool read_only, bool fresh, Mapping** out);
+platform::Failure mapping_open(int fd, const platform::FileFacts& file, bool read_only, bool fresh,
+                               Mapping** out);
 /// One user less; the last one unmaps.
 void mapping_close(Mapping* mapping);
 uint32_t mapping_count();

@@ -62,14 +62,15 @@ bool is_detached(napi_env env, napi_value buffer) {
 
 }  // namespace
 
-View* view_open(Segments& self, int fd, const platform::FileFacts& file, bool read_only, size_t offset, size_t length,
-                platform::Failure* failed) {
+View* view_open(Segments& self, int fd, const platform::FileFacts& file, bool read_only, size_t offset,
+                size_t length, platform::Failure* failed) {
   Mapping* mapping;
   if ((*failed = mapping_open(fd, file, read_only, false, &mapping))) return nullptr;
   if (const auto known = self.by_place.find({mapping, offset}); known != self.by_place.end()) {
     View* view = known->second;
     napi_value buffer = value_of(self.env, view->buffer);
-    const bool usable = buffer != nullptr && view->length == length && !view->closed && !is_detached(self.env, buffer);
+    const bool usable =
+        buffer != nullptr && view->length == length && !view->closed && !is_detached(self.env, buffer);
     mapping_close(mapping);
     if (usable) return view->users++, view;
     // A buffer that is being collected, or has strayed, still counts for V8 at that address: take another one.
@@ -78,13 +79,15 @@ View* view_open(Segments& self, int fd, const platform::FileFacts& file, bool re
   auto* view = new View{&self, mapping, offset, length, 0, 1, false, nullptr};
   napi_value buffer = nullptr;
   auto* bytes = static_cast<unsigned char*>(mapping->base) + offset;
-  const napi_status status = napi_create_external_arraybuffer(self.env, bytes, length, finalize, view, &buffer);
+  const napi_status status =
+      napi_create_external_arraybuffer(self.env, bytes, length, finalize, view, &buffer);
   if (status != napi_ok) {
     mapping_close(mapping);
     delete view;
     // Electron and other runtimes with a V8 memory cage
-    *failed = {EOPNOTSUPP, status == napi_no_external_buffers_allowed ? "external array buffers are not allowed here"
-                                                                      : "napi_create_external_arraybuffer"};
+    *failed = {EOPNOTSUPP, status == napi_no_external_buffers_allowed
+                               ? "external array buffers are not allowed here"
+                               : "napi_create_external_arraybuffer"};
     return nullptr;
   }
   balance(self.env, -static_cast<int64_t>(length));

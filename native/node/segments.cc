@@ -48,7 +48,8 @@ void set_header(napi_env env, napi_value target, const NamedSegment& header) {
   napi_value shape;
   const uint32_t rank = n.rank <= kRankMax ? n.rank : 0;
   napi_create_array_with_length(env, rank, &shape);
-  for (uint32_t i = 0; i < rank; i++) napi_set_element(env, shape, i, number(env, static_cast<double>(n.shape[i])));
+  for (uint32_t i = 0; i < rank; i++)
+    napi_set_element(env, shape, i, number(env, static_cast<double>(n.shape[i])));
   set(env, target, "id", big(env, header.segment.id));
   set(env, target, "elementType", uint32(env, n.element_type));
   set(env, target, "elementBytes", uint32(env, n.element_bytes));
@@ -58,14 +59,22 @@ void set_header(napi_env env, napi_value target, const NamedSegment& header) {
 
 const char* problem_name(const FoundSegment& found) {
   switch (found.check) {
-    case NamedCheck::ok: return "";
-    case NamedCheck::too_short: return "too_short";
-    case NamedCheck::not_ours: return "not_ours";
-    case NamedCheck::other_version: return "other_version";
-    case NamedCheck::other_kind: return "other_kind";
-    case NamedCheck::unready: return found.creator_gone ? "abandoned" : "unready";
-    case NamedCheck::damaged: return "damaged";
-    case NamedCheck::truncated: return "truncated";
+    case NamedCheck::ok:
+      return "";
+    case NamedCheck::too_short:
+      return "too_short";
+    case NamedCheck::not_ours:
+      return "not_ours";
+    case NamedCheck::other_version:
+      return "other_version";
+    case NamedCheck::other_kind:
+      return "other_kind";
+    case NamedCheck::unready:
+      return found.creator_gone ? "abandoned" : "unready";
+    case NamedCheck::damaged:
+      return "damaged";
+    case NamedCheck::truncated:
+      return "truncated";
   }
   return "damaged";
 }
@@ -128,7 +137,8 @@ napi_value sync_segment(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   View* view = view_at(env, args[0], *static_cast<Segments*>(args.data));
   if (view == nullptr || view->mapping == nullptr) return nullptr;
-  if (auto failed = platform::named_sync(view->mapping->base, view->mapping->file.size)) return throw_failure(env, failed);
+  if (auto failed = platform::named_sync(view->mapping->base, view->mapping->file.size))
+    return throw_failure(env, failed);
   return nullptr;
 }
 
@@ -147,7 +157,8 @@ napi_value unlink_segment(napi_env env, napi_callback_info info) {
   napi_typeof(env, args[2], &type);
   const platform::FileFacts file{to_big(env, args[2]), to_big(env, args[3]), 0};
   const platform::Place place{name.c_str(), to_bool(env, args[1])};
-  if (auto failed = platform::named_unlink(place, type == napi_bigint ? &file : nullptr)) return throw_failure(env, failed);
+  if (auto failed = platform::named_unlink(place, type == napi_bigint ? &file : nullptr))
+    return throw_failure(env, failed);
   return nullptr;
 }
 
@@ -156,7 +167,8 @@ napi_value list_segments(napi_env env, napi_callback_info) {
   platform::named_sweep({"", false});
   std::vector<std::string> names;
   auto failed = platform::named_list(
-      [](void* to, const char* name) { static_cast<std::vector<std::string>*>(to)->emplace_back(name); }, &names);
+      [](void* to, const char* name) { static_cast<std::vector<std::string>*>(to)->emplace_back(name); },
+      &names);
   if (failed) return throw_failure(env, failed);
   napi_value array;
   napi_create_array_with_length(env, names.size(), &array);
@@ -171,7 +183,8 @@ napi_value segment_flags(napi_env env, napi_callback_info) {
   const auto nothing = [](napi_env, void*, void*) {};
   const napi_status status =
       napi_create_external_arraybuffer(env, platform::guard_flags(), bytes, nothing, nullptr, &buffer);
-  if (status != napi_ok) return throw_failure(env, {EOPNOTSUPP, "external array buffers are not allowed here"});
+  if (status != napi_ok)
+    return throw_failure(env, {EOPNOTSUPP, "external array buffers are not allowed here"});
   int64_t adjusted;
   napi_adjust_external_memory(env, -static_cast<int64_t>(bytes), &adjusted);
   return buffer;
@@ -209,6 +222,10 @@ SegmentRequest segment_request(napi_env env, napi_value options) {
   r.id = to_big(env, get(env, options, "id"));
   r.element_type = to_uint32(env, get(env, options, "elementType"));
   r.element_bytes = to_uint32(env, get(env, options, "elementBytes"));
+  napi_value bytes = get(env, options, "bytes");
+  bool is_buffer = false;
+  napi_is_buffer(env, bytes, &is_buffer);
+  if (is_buffer && r.kind != 0) napi_get_buffer_info(env, bytes, const_cast<void**>(&r.bytes), &r.byte_count);
   napi_value shape = get(env, options, "shape");
   uint32_t rank = 0;
   bool is_array = false;
@@ -222,7 +239,8 @@ SegmentRequest segment_request(napi_env env, napi_value options) {
   return r;
 }
 
-napi_value opened_segment(Segments& self, const View* view, const platform::FileFacts& file, const NamedSegment& header) {
+napi_value opened_segment(Segments& self, const View* view, const platform::FileFacts& file,
+                          const NamedSegment& header) {
   napi_env env = self.env;
   napi_value o = object(env);
   set(env, o, "problem", string(env, ""));

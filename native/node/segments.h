@@ -24,7 +24,7 @@ struct Segments;
 ///              the mapping stays until that one is collected
 ///   collected  finalized while handles had not closed it: they are gone as well. Deleted at once
 struct View {
-  Segments* owner;  // valid while there is a mapping
+  Segments* owner;   // valid while there is a mapping
   Mapping* mapping;  // null once given back: by close(), or by the environment's end
   size_t offset;
   size_t length;
@@ -41,13 +41,13 @@ struct Segments {
   std::vector<View*> views;      // by index; null: free
   std::vector<uint32_t> unused;  // free indices
   std::map<std::pair<const Mapping*, size_t>, View*> by_place;
-  std::set<Job*> jobs;           // running, see create_segment.cc
+  std::set<Job*> jobs;  // running, see create_segment.cc
 };
 
 /// A view over the segment behind `fd`: the one this environment has, or a new one. Counts one user.
 /// Null: *failed says why.
-View* view_open(Segments& self, int fd, const platform::FileFacts& file, bool read_only, size_t offset, size_t length,
-                platform::Failure* failed);
+View* view_open(Segments& self, int fd, const platform::FileFacts& file, bool read_only, size_t offset,
+                size_t length, platform::Failure* failed);
 /// One user less; the last one detaches the buffer and gives the mapping back.
 void view_close(Segments& self, View* view);
 napi_value view_buffer(Segments& self, const View* view);
@@ -55,7 +55,8 @@ napi_value view_buffer(Segments& self, const View* view);
 void views_abandon(Segments& self);
 
 /// What TypeScript gets of an open segment.
-napi_value opened_segment(Segments& self, const View* view, const platform::FileFacts& file, const NamedSegment& header);
+napi_value opened_segment(Segments& self, const View* view, const platform::FileFacts& file,
+                          const NamedSegment& header);
 SegmentRequest segment_request(napi_env env, napi_value options);
 
 /// createSegment and createSegmentLater.

@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { MultiprocessingError } from '../errors.js';
 import type { ArenaBinding } from './arena-binding.js';
 import type { ProcessBinding } from './process-binding.js';
+import type { SegmentBinding } from './segment-binding.js';
 
-export type Binding = ArenaBinding & ProcessBinding;
+export type Binding = ArenaBinding & ProcessBinding & SegmentBinding;
 
 const require = createRequire(import.meta.url);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');

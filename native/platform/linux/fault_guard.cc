@@ -68,7 +68,8 @@ bool mend_segv(const siginfo_t* info) {
   const uint32_t i = find(reinterpret_cast<uintptr_t>(info->si_addr));
   if (i == 0 || !guarded[i].read_only.load(std::memory_order_acquire)) return false;
   flags[i].fetch_or(kWritten, std::memory_order_seq_cst);
-  return mprotect(reinterpret_cast<void*>(guarded[i].base.load()), guarded[i].size.load(), PROT_READ | PROT_WRITE) == 0;
+  return mprotect(reinterpret_cast<void*>(guarded[i].base.load()), guarded[i].size.load(),
+                  PROT_READ | PROT_WRITE) == 0;
 }
 
 void pass_on(int signal, siginfo_t* info, void* context, const Earlier& next) {

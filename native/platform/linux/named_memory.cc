@@ -62,9 +62,10 @@ Failure temporary_name(Place place, char (&out)[4096]) {
   uint64_t random = 0;
   if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0) random = static_cast<uint64_t>(monotonic_now());
   const uint32_t pid = process_id();
-  const int n = snprintf(out, sizeof out, "%s/%s%u-%llu-%llu-%llx", directory.text, kTemporary, pid,
-                         static_cast<unsigned long long>(process_start_time(pid)),
-                         static_cast<unsigned long long>(pid_namespace()), static_cast<unsigned long long>(random));
+  const int n =
+      snprintf(out, sizeof out, "%s/%s%u-%llu-%llu-%llx", directory.text, kTemporary, pid,
+               static_cast<unsigned long long>(process_start_time(pid)),
+               static_cast<unsigned long long>(pid_namespace()), static_cast<unsigned long long>(random));
   if (n < 0 || static_cast<size_t>(n) >= sizeof out) return out[0] = 0, Failure{ENAMETOOLONG, "open"};
   return {};
 }
@@ -106,7 +107,8 @@ Failure named_prepare(Place place, uint32_t mode, Unnamed* out) {
     if (fd < 0) return out->temporary[0] = 0, Failure{errno, "open"};
   }
   out->fd = fd;
-  if (fchmod(fd, mode) != 0 && errno != EPERM) {  // what was asked for, whatever the umask; EPERM: modes are fixed there
+  if (fchmod(fd, mode) != 0 &&
+      errno != EPERM) {  // what was asked for, whatever the umask; EPERM: modes are fixed there
     const Failure failed{errno, "fchmod"};
     return named_discard(out), failed;
   }
@@ -120,7 +122,8 @@ Failure named_resize(int fd, size_t size, bool will_reserve) {
   if (will_reserve) {
     struct statvfs s;
     // A tmpfs of unlimited size has no blocks.
-    if (fstatvfs(fd, &s) == 0 && s.f_blocks > 0 && size / s.f_frsize > s.f_bavail) return {ENOSPC, "ftruncate"};
+    if (fstatvfs(fd, &s) == 0 && s.f_blocks > 0 && size / s.f_frsize > s.f_bavail)
+      return {ENOSPC, "ftruncate"};
     if (is_tmpfs(fd) && !memory_fits(size)) return {ENOMEM, "ftruncate"};
   }
   return file_resize(fd, size);
@@ -144,7 +147,8 @@ Failure named_publish(Unnamed* made, Place place) {
   const Path path(place);
   if (path.failed) return path.failed;
   if (made->temporary[0] == 0) {
-    if (linkat(AT_FDCWD, Descriptor(made->fd).text, AT_FDCWD, path.text, AT_SYMLINK_FOLLOW) != 0) return {errno, "link"};
+    if (linkat(AT_FDCWD, Descriptor(made->fd).text, AT_FDCWD, path.text, AT_SYMLINK_FOLLOW) != 0)
+      return {errno, "link"};
     return {};
   }
   if (syscall(SYS_renameat2, AT_FDCWD, made->temporary, AT_FDCWD, path.text, kNoReplace) != 0) {
@@ -180,7 +184,8 @@ Failure named_open(Place place, bool writable, int* out) {
   const Path path(place);
   if (path.failed) return path.failed;
   // O_NONBLOCK: the name may be a pipe's, whose opening would wait.
-  const int fd = open(path.text, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  const int fd =
+      open(path.text, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
   if (fd < 0) return {errno == ENXIO ? ENODEV : errno, "open"};
   struct stat s;
   Failure failed;
@@ -231,9 +236,11 @@ void named_sweep(Place place) {
     unsigned pid;
     unsigned long long started, spaced;
     if (strncmp(entry->d_name, kTemporary, sizeof kTemporary - 1) != 0) continue;
-    if (sscanf(entry->d_name + sizeof kTemporary - 1, "%u-%llu-%llu-", &pid, &started, &spaced) != 3) continue;
+    if (sscanf(entry->d_name + sizeof kTemporary - 1, "%u-%llu-%llu-", &pid, &started, &spaced) != 3)
+      continue;
     // Pids of another namespace mean nothing here: theirs to sweep.
-    if (spaced == pid_namespace() && process_start_time(pid) != started) unlinkat(dirfd(directory), entry->d_name, 0);
+    if (spaced == pid_namespace() && process_start_time(pid) != started)
+      unlinkat(dirfd(directory), entry->d_name, 0);
   }
   closedir(directory);
 }
