@@ -74,34 +74,41 @@ const Kind& kind() {
   return k;
 }
 
-/// Whether a thread of another process is past its last user code and system call (PF_EXITING), or gone.
-bool thread_is_exiting(const char* stat_path) {
+/// Whether a thread of another process has been killed but is not yet past its last user code and system call. SIGKILL,
+/// exit_group and exec mark every other thread of the process with a pending SIGKILL at once, before any of them ends; a
+/// thread that goes on with a long system call has it pending all the while, and PF_EXITING comes after.
+bool thread_is_killed_and_runs(const char* stat_path) {
   const int fd = open(stat_path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return true;
-  char text[512];
+  if (fd < 0) return false;
+  char text[1024];
   const ssize_t n = read(fd, text, sizeof text - 1);
   close(fd);
-  if (n <= 0) return true;
+  if (n <= 0) return false;
   text[n] = 0;
-  const char* at = strrchr(text, ')');
-  for (int field = 2; at != nullptr && field < 9; field++) at = strchr(at + 1, ' ');
-  constexpr unsigned long kPfExiting = 4;
-  return at == nullptr || (strtoul(at + 1, nullptr, 10) & kPfExiting) != 0;
+  constexpr unsigned long kPfExiting = 4, kSigkill = 1 << 8;
+  constexpr int kFlags = 9, kPending = 31;  // fields, see proc(5)
+  const char* at = strrchr(text, ')');      // the name may hold anything
+  for (int field = 3; at != nullptr; field++) {
+    if ((at = strchr(at + 1, ' ')) == nullptr) break;
+    if (field == kFlags && (strtoul(at + 1, nullptr, 10) & kPfExiting) != 0) return false;
+    if (field == kPending) return (strtoul(at + 1, nullptr, 10) & kSigkill) != 0;
+  }
+  return false;
 }
 
-bool all_threads_are_exiting(uint32_t pid) {
+bool a_killed_thread_runs(uint32_t pid) {
   char path[352];
   snprintf(path, sizeof path, "/proc/%u/task", pid);
   DIR* tasks = opendir(path);
-  if (tasks == nullptr) return true;
-  bool all = true;
-  while (const dirent* task = all ? readdir(tasks) : nullptr) {
+  if (tasks == nullptr) return false;
+  bool any = false;
+  while (const dirent* task = any ? nullptr : readdir(tasks)) {
     if (task->d_name[0] == '.') continue;
     snprintf(path, sizeof path, "/proc/%u/task/%s/stat", pid, task->d_name);
-    all = thread_is_exiting(path);
+    any = thread_is_killed_and_runs(path);
   }
   closedir(tasks);
-  return all;
+  return any;
 }
 
 }  // namespace
@@ -155,7 +162,8 @@ bool token_dead(const Token* t, uint32_t value) {
 bool token_is_polled() { return kind().polled; }
 
 uint32_t token_layout() {
-  return kind().word_offset << 16 | static_cast<uint32_t>(sizeof(pthread_mutex_t)) | (kind().polled ? 1u << 31 : 0);
+  return kind().word_offset << 16 | static_cast<uint32_t>(sizeof(pthread_mutex_t)) |
+         (kind().polled ? 1u << 31 : 0);
 }
 
 void allow_death_confirmation() { syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0); }
@@ -166,11 +174,10 @@ void confirm_death(uint32_t pid) {
   // read(2) of the thread pool goes on for milliseconds after the kill.
   syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
   if (pid == 0) return;
-  char path[64];
-  snprintf(path, sizeof path, "/proc/%u/task/%u/stat", pid, pid);
   const int64_t give_up_at = monotonic_now() + 1'000'000'000;
-  // Only a process whose main thread is going is itself going; after exec or a worker thread's end it lives on.
-  while (thread_is_exiting(path) && !all_threads_are_exiting(pid) && monotonic_now() < give_up_at) sched_yield();
+  // A process that lives on, after exec or a worker thread's end, has no such thread. It need not be the main thread that
+  // died first: a worker's token may be marked while the main thread is still in the middle of a read(2).
+  while (a_killed_thread_runs(pid) && monotonic_now() < give_up_at) sched_yield();
 }
 
 }  // namespace mp::platform
