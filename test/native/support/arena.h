@@ -19,7 +19,18 @@ inline Arena make_arena() {
   CHECK(!arena_format(arena, 42));
   return arena;
 }
+/// Unmaps it. Whoever this thread is in it leaves first: the kernel's list of a thread's tokens must not lead into memory
+/// that is no more.
 inline void drop_arena(Arena& arena) {
+  for (uint32_t slot = 1; slot <= arena.header().participant_high.load(); slot++) {
+    const OwnerId id = owner_id(slot, arena.participant(slot).state.load() >> 1);
+    platform::Watch unused;
+    Identity who;
+    char name[kNameBytes];
+    if (!participant_info(arena, id, &who, name) || owner_dead(arena, id, &unused)) continue;
+    if (who.pid == platform::process_id() && who.thread == platform::thread_id())
+      participant_leave(arena, id);
+  }
   platform::memory_unmap(arena.base, kArenaBytes);
   close(arena.fd);
   arena = {};
