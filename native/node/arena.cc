@@ -7,6 +7,7 @@
 #include "core/objects.h"
 #include "core/participants.h"
 #include "node/environment.h"
+#include "node/external_memory.h"
 
 namespace mp::node {
 namespace {
@@ -92,12 +93,6 @@ Napi::Value arena_info(const Napi::CallbackInfo& info) {
   return o;
 }
 
-/// V8 counts external bytes as if they were heap and would collect for it; these are mostly not even memory.
-void discount(napi_env env, size_t bytes) {
-  int64_t adjusted;
-  napi_adjust_external_memory(env, -static_cast<int64_t>(bytes), &adjusted);
-}
-
 // slots() → ArrayBuffer over all slots
 Napi::Value slots(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
@@ -112,7 +107,7 @@ Napi::Value slots(const Napi::CallbackInfo& info) {
                                                               : "napi_create_external_arraybuffer"});
     return env.Undefined();
   }
-  discount(env, bytes);
+  discount_for_good(env, bytes);
   return Napi::Value(env, buffer);
 }
 
@@ -125,7 +120,7 @@ void map_slots(const Napi::CallbackInfo& info) {
   if (buffer.ByteLength() != bytes || reinterpret_cast<uintptr_t>(buffer.Data()) % kPage != 0)
     return fail(env, {22 /* EINVAL */, "map_slots"});
   if (auto failed = platform::memory_map_over(process_arena().fd, kSlotsOffset, buffer.Data(), bytes)) return fail(env, failed);
-  discount(env, bytes);
+  discount_for_good(env, bytes);
 }
 
 // enter(environmentId) → owner id of this environment

@@ -6,6 +6,7 @@
 #include <cinttypes>
 
 #include "node/args.h"
+#include "node/external_memory.h"
 
 namespace mp::node {
 namespace {
@@ -185,8 +186,7 @@ napi_value segment_flags(napi_env env, napi_callback_info) {
       napi_create_external_arraybuffer(env, platform::guard_flags(), bytes, nothing, nullptr, &buffer);
   if (status != napi_ok)
     return throw_failure(env, {EOPNOTSUPP, "external array buffers are not allowed here"});
-  int64_t adjusted;
-  napi_adjust_external_memory(env, -static_cast<int64_t>(bytes), &adjusted);
+  discount_for_good(env, bytes);
   return buffer;
 }
 
