@@ -96,9 +96,10 @@ function* creating(spec: ArraySpec): Creating {
     if (options.ifExists === 'replace') {
       checkReplaceable(spec, find);
     } else {
-      const found = look(spec, find);
+      const found = look(spec, find, unready < unreadyRounds);
       if (found instanceof Segment) return found;
-      if (found === 'unready' && unready++ < unreadyRounds) {
+      if (found === 'unready') {
+        unready++;
         Atomics.wait(pause, 0, 0, 5); // a creator that does not make segments whole before naming them: not this version
         continue;
       }
@@ -129,6 +130,7 @@ function existsError(error: unknown, { what }: ArraySpec): unknown {
 function look(
   spec: ArraySpec,
   find: SegmentRequest,
+  patient: boolean,
 ): Segment | null | 'unready' | { device: bigint; inode: bigint } {
   const { place, options, what } = spec;
   const attach = options.ifExists === 'attach';
@@ -137,7 +139,7 @@ function look(
     if (found instanceof Segment) return fitting(found, spec);
     if (found.problem === 'abandoned') return { device: found.device, inode: found.inode };
     if (!attach) return null; // creating says that the name is taken
-    if (found.problem === 'unready') return 'unready';
+    if (found.problem === 'unready' && patient) return 'unready';
     if (found.problem !== '') throw segmentProblem(found, what, 'SharedArray');
     return null;
   } catch (error) {
