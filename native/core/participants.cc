@@ -1,5 +1,7 @@
 #include "core/participants.h"
 
+#include <bit>
+
 #include "core/lock.h"
 #include "core/objects.h"
 #include "core/point.h"
@@ -34,7 +36,7 @@ void give_back_once(const Arena& arena, uint32_t slot) {
     for (uint32_t at = region * kSlotsPerRegion; at < (region + 1) * kSlotsPerRegion; at += 32) {
       uint32_t bits = arena.holder_cell(slot, at).load(memory_order_acquire);
       for (; bits; bits &= bits - 1) {
-        const uint32_t index = at + static_cast<uint32_t>(__builtin_ctz(bits));
+        const uint32_t index = at + static_cast<uint32_t>(std::countr_zero(bits));
         lock_abandon(arena.slot(index), owner);
         MP_POINT("sweep.lock_abandoned");
         object_close(arena, slot, index);

@@ -1,0 +1,105 @@
+// platform.h for a system that has no implementation yet: whatever can fail says ENOSYS, so that the addon loads and each
+// feature answers with a clear error at its first use. Included once, by <system>/unsupported.cc, which has the rest.
+#pragma once
+
+#include <errno.h>
+#include <string.h>
+
+#include <chrono>
+#include <thread>
+
+#include "platform/platform.h"
+
+namespace mp::platform {
+namespace {
+constexpr Failure kUnsupported{ENOSYS, "multiproc"};
+}
+
+const char* failure_name(int code) {
+  return code == ENOSYS ? "ENOSYS" : code == ENOMEM ? "ENOMEM" : "EUNKNOWN";
+}
+const char* failure_text(int code) { return strerror(code); }
+
+int64_t monotonic_now() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+// Nothing is ever shared here, so nobody is woken by another process: sleep is short, and the caller looks again.
+void park(const Watch*, uint32_t, int64_t wake_at) {
+  if (monotonic_now() < wake_at) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+void unpark(Word*, uint32_t) {}
+void yield() { std::this_thread::yield(); }
+void pause() {}
+
+Failure thread_start(const char*, void (*)(void*), void*, Thread*) { return kUnsupported; }
+void thread_join(Thread) {}
+
+void token_init(Token*) {}
+TokenTake token_take(Token*) { return TokenTake::unsupported; }
+void token_release(Token*) {}
+Word* token_word(Token* token) { return reinterpret_cast<Word*>(token->opaque); }
+bool token_dead(const Token*, uint32_t) { return true; }
+bool token_is_polled() { return true; }
+uint32_t token_layout() { return 0; }
+void confirm_death(uint32_t) {}
+void allow_death_confirmation() {}
+
+Failure memory_create(const char*, size_t, int*) { return kUnsupported; }
+Failure memory_file(const char*, int*) { return kUnsupported; }
+Failure memory_map(int, size_t, void**) { return kUnsupported; }
+Failure memory_map_over(int, size_t, void*, size_t) { return kUnsupported; }
+void memory_unmap(void*, size_t) {}
+Failure memory_size(int, size_t*) { return kUnsupported; }
+bool memory_fits(size_t) { return false; }
+Failure memory_reserve(int, size_t, size_t) { return kUnsupported; }
+
+Failure named_prepare(Place, uint32_t, Unnamed*) { return kUnsupported; }
+Failure named_resize(int, size_t, bool) { return kUnsupported; }
+Failure named_reserve(int, size_t, size_t) { return kUnsupported; }
+Failure named_publish(Unnamed*, Place) { return kUnsupported; }
+Failure named_replace(Unnamed*, Place) { return kUnsupported; }
+void named_discard(Unnamed*) {}
+Failure named_open(Place, bool, int*) { return kUnsupported; }
+Failure named_facts(int, FileFacts*) { return kUnsupported; }
+Failure named_unlink(Place, const FileFacts*) { return kUnsupported; }
+Failure named_list(void (*)(void*, const char*), void*) { return kUnsupported; }
+void named_sweep(Place) {}
+Failure named_lock(int) { return kUnsupported; }
+Failure named_map(int, size_t, bool, void**, uint32_t*) { return kUnsupported; }
+void named_unmap(void*, size_t, uint32_t) {}
+Failure named_sync(void*, size_t) { return kUnsupported; }
+Word* guard_flags() {
+  static Word none[kGuardMax];
+  return none;
+}
+void guard_restore(uint32_t) {}
+
+uint64_t process_start_time(uint32_t) { return 0; }
+uint64_t pid_namespace() { return 0; }
+Failure process_spawn(const SpawnRequest&, Spawned*) { return kUnsupported; }
+Failure process_signal(int, int) { return kUnsupported; }
+Failure process_reap(int, bool*, int32_t*) { return kUnsupported; }
+bool process_wait(int, int64_t, const Word*, uint32_t) { return true; }
+Failure process_self_handle(int*) { return kUnsupported; }
+Failure follow_parent(int) { return kUnsupported; }
+
+Failure doorbell_create(int*) { return kUnsupported; }
+void doorbell_ring(int) {}
+void doorbell_clear(int) {}
+Failure pipe_create(int*, int*) { return kUnsupported; }
+Failure file_read_at(int, void*, size_t, size_t) { return kUnsupported; }
+Failure file_write_at(int, const void*, size_t, size_t) { return kUnsupported; }
+Failure file_resize(int, size_t) { return kUnsupported; }
+void close_fd(int) {}
+Failure close_on_exec(int) { return kUnsupported; }
+
+Word* interrupt_word() {
+  static Word never{0};
+  return &never;
+}
+void interrupt_watch() {}
+
+}  // namespace mp::platform
