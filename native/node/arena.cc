@@ -107,7 +107,6 @@ Napi::Value slots(const Napi::CallbackInfo& info) {
                                                               : "napi_create_external_arraybuffer"});
     return env.Undefined();
   }
-  discount_for_good(env, bytes);
   return Napi::Value(env, buffer);
 }
 

@@ -1,4 +1,4 @@
-// What V8 is told about buffers over memory that is not its own.
+// What V8 is told about memory that is not its own.
 #pragma once
 
 #include <node_api.h>
@@ -8,9 +8,9 @@
 
 namespace mp::node {
 
-/// V8 counts the bytes of an external buffer as if they were heap, and would collect for them; these are mostly not even
-/// memory. For a buffer that stays as long as its environment: when that ends V8 counts the bytes back, and since Node 24
-/// aborts if the sum is below zero, so they are added again before.
+/// V8 counts the bytes of a WebAssembly memory as if they were heap, and would collect for them; these are mostly not even
+/// memory of this process. When the environment ends V8 counts them back, and since Node 24 aborts if the sum is below
+/// zero, so they are added again before. Not for external buffers: those are counted back before any hook of ours.
 inline void discount_for_good(napi_env env, size_t bytes) {
   struct Discount {
     napi_env env;

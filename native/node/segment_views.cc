@@ -6,12 +6,6 @@
 namespace mp::node {
 namespace {
 
-/// V8 counts external bytes as if they were heap and would collect for them.
-void balance(napi_env env, int64_t bytes) {
-  int64_t adjusted;
-  napi_adjust_external_memory(env, bytes, &adjusted);
-}
-
 void forget(Segments& self, View* view) {
   const auto at = self.by_place.find({view->mapping, view->offset});
   if (at != self.by_place.end() && at->second == view) self.by_place.erase(at);
@@ -38,10 +32,7 @@ void finalize(napi_env env, void*, void* hint) {
   auto* view = static_cast<View*>(hint);
   if (view->mapping != nullptr) {
     forget(*view->owner, view);
-    if (!view->closed) {
-      balance(env, static_cast<int64_t>(view->length));
-      give_index_back(*view->owner, view);
-    }
+    if (!view->closed) give_index_back(*view->owner, view);
     give_mapping_back(view);
   }
   drop_reference(env, view);
@@ -79,6 +70,8 @@ View* view_open(Segments& self, int fd, const platform::FileFacts& file, bool re
   auto* view = new View{&self, mapping, offset, length, 0, 1, false, nullptr};
   napi_value buffer = nullptr;
   auto* bytes = static_cast<unsigned char*>(mapping->base) + offset;
+  // V8 counts the bytes as if they were heap. They cannot be discounted: since Node 24 it counts them back before any
+  // hook of ours, and aborts the process if that makes less than none.
   const napi_status status =
       napi_create_external_arraybuffer(self.env, bytes, length, finalize, view, &buffer);
   if (status != napi_ok) {
@@ -90,7 +83,6 @@ View* view_open(Segments& self, int fd, const platform::FileFacts& file, bool re
                                : "napi_create_external_arraybuffer"};
     return nullptr;
   }
-  balance(self.env, -static_cast<int64_t>(length));
   napi_create_reference(self.env, buffer, 0, &view->buffer);
   if (self.unused.empty()) {
     view->index = static_cast<uint32_t>(self.views.size());
@@ -108,7 +100,6 @@ void view_close(Segments& self, View* view) {
   if (--view->users > 0) return;
   view->closed = true;
   give_index_back(self, view);
-  balance(self.env, static_cast<int64_t>(view->length));
   napi_value buffer = value_of(self.env, view->buffer);
   drop_reference(self.env, view);
   // Detached by somebody else, or collected: the finalizer decides when the bytes are out of use.

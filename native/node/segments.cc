@@ -6,7 +6,6 @@
 #include <cinttypes>
 
 #include "node/args.h"
-#include "node/external_memory.h"
 
 namespace mp::node {
 namespace {
@@ -186,7 +185,6 @@ napi_value segment_flags(napi_env env, napi_callback_info) {
       napi_create_external_arraybuffer(env, platform::guard_flags(), bytes, nothing, nullptr, &buffer);
   if (status != napi_ok)
     return throw_failure(env, {EOPNOTSUPP, "external array buffers are not allowed here"});
-  discount_for_good(env, bytes);
   return buffer;
 }
 
