@@ -15,7 +15,7 @@ import {
   type SegmentRequest,
 } from '../native/segment-binding.js';
 import { requestFor, Segment } from './segment.js';
-import { errnoOf, segmentFailure, segmentProblem } from './segment-errors.js';
+import { creationFailure, errnoOf, segmentFailure, segmentProblem } from './segment-errors.js';
 import type { SegmentPlace } from './segment-name.js';
 import { sameShape } from './shape.js';
 import { type ElementType, typeOfNumber } from './types.js';
@@ -110,19 +110,18 @@ function* creating(spec: ArraySpec): Creating {
     } catch (error) {
       // Somebody else's came first: attach to it, or say that it is there.
       if (errnoOf(error) !== 'EEXIST' || (options.ifExists === 'error' && how === 'error')) {
-        throw existsError(error, spec);
+        throw errnoOf(error) === 'EEXIST' ? existsError(spec, error) : creationFailure(error, what, place);
       }
     }
   }
   throw new MultiprocessingError('ERR_MP_EXISTS', `${what}: others keep creating and deleting it; try again`);
 }
 
-function existsError(error: unknown, { what }: ArraySpec): unknown {
-  if (errnoOf(error) !== 'EEXIST') return segmentFailure(error, what);
+function existsError({ what }: ArraySpec, cause?: unknown): MultiprocessingError {
   return new MultiprocessingError(
     'ERR_MP_EXISTS',
     `${what}: the name is taken; attach(), delete() it first, or give { ifExists: 'attach' } or { ifExists: 'replace' }`,
-    { errno: 'EEXIST', syscall: 'link', cause: error },
+    { errno: 'EEXIST', syscall: 'link', cause },
   );
 }
 
@@ -138,7 +137,7 @@ function look(
     const found = attach ? Segment.open(place, find, 'SharedArray') : native.inspectSegment(find);
     if (found instanceof Segment) return fitting(found, spec);
     if (found.problem === 'abandoned') return { device: found.device, inode: found.inode };
-    if (!attach) return null; // creating says that the name is taken
+    if (!attach) throw existsError(spec); // before so much memory is reserved in vain
     if (found.problem === 'unready' && patient) return 'unready';
     if (found.problem !== '') throw segmentProblem(found, what, 'SharedArray');
     return null;

@@ -2,6 +2,7 @@
 import { MultiprocessingError } from '../errors.js';
 import { rangeError } from '../native/arguments.js';
 import type { SegmentProblem } from '../native/segment-binding.js';
+import type { SegmentPlace } from './segment-name.js';
 
 interface SystemFailure extends Error {
   errno?: string;
@@ -30,6 +31,18 @@ const failures: Record<string, [code: string, text: string]> = {
   ENFILE: ['ERR_MP_DESCRIPTORS', 'the system has no descriptor left'],
   EOPNOTSUPP: ['ERR_MP_UNSUPPORTED', 'this JavaScript runtime cannot use shared memory'],
 };
+
+/** The error of a failed creation. */
+export function creationFailure(error: unknown, what: string, place: SegmentPlace): unknown {
+  if (errnoOf(error) !== 'ENOENT') return segmentFailure(error, what);
+  return new MultiprocessingError(
+    place.isPath ? 'ERR_MP_NOT_FOUND' : 'ERR_MP_UNSUPPORTED',
+    place.isPath
+      ? `${what}: there is no such directory`
+      : `${what}: this system has no /dev/shm; use a SharedArray in a file ('file://path')`,
+    { errno: 'ENOENT', syscall: 'open', cause: error },
+  );
+}
 
 /** A failed system call as the package's error; other errors as they are. */
 export function segmentFailure(error: unknown, what: string): unknown {

@@ -17,7 +17,7 @@ import {
   writeRecord,
 } from './list-records.js';
 import { bytesMax, orSegmentFailure, requestFor, Segment } from './segment.js';
-import { errnoOf, segmentFailure } from './segment-errors.js';
+import { creationFailure, errnoOf } from './segment-errors.js';
 import { parseShared, type SegmentPlace } from './segment-name.js';
 import { elementType } from './types.js';
 
@@ -255,7 +255,7 @@ function create(
       return [Segment.create(place, request, 'error', 'ShareableList'), slots];
     } catch (error) {
       if (name === undefined && errnoOf(error) === 'EEXIST') continue;
-      throw segmentFailure(error, `${what} ${show(place.label)}`);
+      throw creationFailure(error, `${what} ${show(place.label)}`, place);
     }
   }
 }

@@ -7,7 +7,7 @@ import { SegmentKind } from '../native/segment-binding.js';
 import { grant, type Handle, pin, registerKind, type Shareable, toHandle } from '../transfer/handle.js';
 import { parseMode, parseReserve } from './create-array.js';
 import { bytesMax, orSegmentFailure, requestFor, Segment } from './segment.js';
-import { errnoOf, segmentFailure } from './segment-errors.js';
+import { creationFailure, errnoOf } from './segment-errors.js';
 import { parseShared, type SegmentPlace } from './segment-name.js';
 
 export interface SharedMemoryOptions {
@@ -58,7 +58,7 @@ function create(given: SharedMemoryOptions, what: string): Segment {
       return Segment.create(place, whole, 'error', 'SharedMemory');
     } catch (error) {
       if (name === undefined && errnoOf(error) === 'EEXIST') continue;
-      throw segmentFailure(error, `${what} ${show(place.label)}`);
+      throw creationFailure(error, `${what} ${show(place.label)}`, place);
     }
   }
 }

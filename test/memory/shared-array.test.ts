@@ -70,7 +70,12 @@ test('at and subarray: scalars and parts over the same memory', () => {
   expect(a.at(1, 2, 1)).toBe(11);
   expect(a.at(-1, -1, -1)).toBe(23);
   const row = a.subarray(1);
-  expect([row.shape, row.strides, row.size, [...row.data]]).toEqual([[3, 2], [2, 1], 24, [6, 7, 8, 9, 10, 11]]);
+  expect([row.shape, row.strides, row.size, [...row.data]]).toEqual([
+    [3, 2],
+    [2, 1],
+    24,
+    [6, 7, 8, 9, 10, 11],
+  ]);
   const cell = a.at<SharedArray<'int32'>>(1, 2);
   expect([cell.shape, [...cell.data]]).toEqual([[2], [10, 11]]);
   expect(row.subarray(2).data).toEqual(cell.data);
@@ -100,7 +105,9 @@ test('ifExists: error, attach, replace', () => {
   expect(thrown(() => SharedArray.create(name, [2, 3], 'uint8'))).toMatchObject({ code: 'ERR_MP_EXISTS' });
   const b = SharedArray.create(name, [2, 3], 'uint8', { ifExists: 'attach' });
   expect(b.data[0]).toBe(7);
-  expect(codeOf(() => SharedArray.create(name, [3, 2], 'uint8', { ifExists: 'attach' }))).toBe('ERR_MP_SHAPE');
+  expect(codeOf(() => SharedArray.create(name, [3, 2], 'uint8', { ifExists: 'attach' }))).toBe(
+    'ERR_MP_SHAPE',
+  );
   expect(codeOf(() => SharedArray.create(name, [2, 3], 'int8', { ifExists: 'attach' }))).toBe('ERR_MP_TYPE');
   const c = SharedArray.create(name, [5], 'float32', { ifExists: 'replace' });
   expect([c.shape, c.data[0], a.data[0]]).toEqual([[5], 0, 7]);
@@ -116,7 +123,11 @@ test('a file as an array', () => {
   const dir = directory();
   const path = join(dir, 'data.mp');
   const a = SharedArray.create(`file://${path}`, [100], 'float64', { mode: 0o640 });
-  expect([statSync(path).size, statSync(path).mode & 0o777, a.name]).toEqual([4096 + 800, 0o640, `file://${path}`]);
+  expect([statSync(path).size, statSync(path).mode & 0o777, a.name]).toEqual([
+    4096 + 800,
+    0o640,
+    `file://${path}`,
+  ]);
   a.data[3] = 2.5;
   a.msync();
   a.close();
@@ -148,7 +159,18 @@ test('bad names, shapes, types and options: an error at the call, and nothing ma
   const before = SharedArray.list().length;
   const range = 'RangeError ERR_MP_RANGE';
   const type = 'TypeError ERR_MP_TYPE';
-  for (const name of ['', 'a/b', '/a', 'a\0b', 'x'.repeat(240), 'é'.repeat(120), '\ud800', 'shm://', 'file://', 'file:///x/']) {
+  for (const name of [
+    '',
+    'a/b',
+    '/a',
+    'a\0b',
+    'x'.repeat(240),
+    'é'.repeat(120),
+    '\ud800',
+    'shm://',
+    'file://',
+    'file:///x/',
+  ]) {
     expect([name, codeOf(() => SharedArray.create(name, 1))]).toEqual([name, range]);
     expect([name, codeOf(() => SharedArray.attach(name))]).toEqual([name, range]);
     expect([name, codeOf(() => SharedArray.delete(name))]).toEqual([name, range]);
@@ -160,7 +182,20 @@ test('bad names, shapes, types and options: an error at the call, and nothing ma
   }
   const name = uniqueName();
   const big = 2 ** 53 - 1;
-  for (const shape of [[], [0], [-1], [1.5], [NaN], [Infinity], [2, 0, 2], [big, big], [2 ** 40], 0, -1, Array(17).fill(1)]) {
+  for (const shape of [
+    [],
+    [0],
+    [-1],
+    [1.5],
+    [NaN],
+    [Infinity],
+    [2, 0, 2],
+    [big, big],
+    [2 ** 40],
+    0,
+    -1,
+    Array(17).fill(1),
+  ]) {
     expect([shape, codeOf(() => SharedArray.create(name, shape as never, 'uint8'))]).toEqual([shape, range]);
   }
   for (const shape of [undefined, null, '3', ['3'], [3n], {}]) {
@@ -211,7 +246,20 @@ test('read-only: no write gets out, none is a crash, each is an error', async ()
     out.push([...warnings], rw.at(1), codeOf(() => ro.data));
     ro.data.sort(); rw.close(); ro.close();
     console.log(JSON.stringify(out));`);
-  expect(got).toEqual([true, 0, 'ERR_MP_READ_ONLY', 'ERR_MP_READ_ONLY', 0, 'ERR_MP_READ_ONLY', 0, 0, 3, ['ERR_MP_READ_ONLY'], 0, 'ERR_MP_READ_ONLY']);
+  expect(got).toEqual([
+    true,
+    0,
+    'ERR_MP_READ_ONLY',
+    'ERR_MP_READ_ONLY',
+    0,
+    'ERR_MP_READ_ONLY',
+    0,
+    0,
+    3,
+    ['ERR_MP_READ_ONLY'],
+    0,
+    'ERR_MP_READ_ONLY',
+  ]);
   expect([a.at(5000), a.data[1], a.data[9999]]).toEqual([3, 0, 0]);
   SharedArray.delete(name);
   a.close();
@@ -226,7 +274,14 @@ test('use after close', () => {
   a.close();
   a[Symbol.dispose]();
   expect([data.length, data.buffer.byteLength, a.data.length, row.data.length]).toEqual([0, 0, 0, 0]);
-  for (const use of [() => a.at(0, 0), () => a.set(1, 0, 0), () => a.subarray(0), () => a.msync(), () => share(a), () => row.at(0)]) {
+  for (const use of [
+    () => a.at(0, 0),
+    () => a.set(1, 0, 0),
+    () => a.subarray(0),
+    () => a.msync(),
+    () => share(a),
+    () => row.at(0),
+  ]) {
     expect(codeOf(use)).toBe('ClosedError ERR_MP_CLOSED');
   }
   const b = SharedArray.attach(name); // the same memory again
@@ -244,7 +299,9 @@ test('createAsync: the event loop goes on, creations come one after the other, e
   let ticks = 0;
   const ticking = setInterval(() => ticks++, 1);
   const making = SharedArray.createAsync(name, [256 << 20], 'uint8');
-  const refused = expect(SharedArray.createAsync(name, [1 << 20], 'uint8')).rejects.toMatchObject({ code: 'ERR_MP_EXISTS' });
+  const refused = expect(SharedArray.createAsync(name, [1 << 20], 'uint8')).rejects.toMatchObject({
+    code: 'ERR_MP_EXISTS',
+  });
   const attached = SharedArray.createAsync(name, [256 << 20], 'uint8', { ifExists: 'attach' });
   const replaced = SharedArray.createAsync(name, [3], 'uint8', { ifExists: 'replace' });
   const a = await making;
@@ -274,11 +331,13 @@ test('an array travels to another process by its name', async () => {
   a.close();
 });
 
-test.skipIf(process.getuid?.() !== 0)("another user's segment: ERR_MP_ACCESS, unless its mode lets them", () => {
-  const [mine, theirs] = [uniqueName(), uniqueName()];
-  const a = SharedArray.create(mine, 4, 'uint8');
-  const b = SharedArray.create(theirs, 4, 'uint8', { mode: 0o644 });
-  const script = `
+test.skipIf(process.getuid?.() !== 0)(
+  "another user's segment: ERR_MP_ACCESS, unless its mode lets them",
+  () => {
+    const [mine, theirs] = [uniqueName(), uniqueName()];
+    const a = SharedArray.create(mine, 4, 'uint8');
+    const b = SharedArray.create(theirs, 4, 'uint8', { mode: 0o644 });
+    const script = `
     process.setgid(65534); process.setuid(65534);
     const codeOf = (f) => { try { const x = f(); return x?.at(0) ?? 'done' } catch (e) { return e.code } };
     const [mine, theirs] = ${JSON.stringify([mine, theirs])};
@@ -287,12 +346,13 @@ test.skipIf(process.getuid?.() !== 0)("another user's segment: ERR_MP_ACCESS, un
       () => SharedArray.create(mine, 4, 'uint8', { ifExists: 'attach' }),
       () => SharedArray.attach(theirs), () => SharedArray.attach(theirs, { readOnly: true })].map(codeOf);
     console.log(JSON.stringify([...out, SharedArray.list().map((x) => x.name).filter((x) => [mine, theirs].includes(x))]));`;
-  return runJson(`import { SharedArray } from 'multiproc';${script}`).then((got) => {
-    const no = 'ERR_MP_ACCESS';
-    expect(got).toEqual([no, no, no, 'ERR_MP_EXISTS', no, no, no, 0, [theirs]]);
-    SharedArray.delete(mine);
-    SharedArray.delete(theirs);
-    a.close();
-    b.close();
-  });
-});
+    return runJson(`import { SharedArray } from 'multiproc';${script}`).then((got) => {
+      const no = 'ERR_MP_ACCESS';
+      expect(got).toEqual([no, no, no, 'ERR_MP_EXISTS', no, no, no, 0, [theirs]]);
+      SharedArray.delete(mine);
+      SharedArray.delete(theirs);
+      a.close();
+      b.close();
+    });
+  },
+);
