@@ -85,7 +85,7 @@ function count(host, folder, env) {
       encoding: 'utf8',
       timeout: 120_000,
     });
-    const said = run.stdout.trim().replaceAll('\n', ', ');
+    const said = (run.stdout ?? '').trim().replaceAll('\n', ', ');
     check(
       `${host.name}: ${said || script[0]}`,
       run.status !== 0 && `${run.error ?? run.signal ?? ''}${run.stderr}`,

@@ -62,8 +62,7 @@ const arm64 = {
   missing: () =>
     !(existsSync('/usr/bin/qemu-aarch64-static') && existsSync('/usr/aarch64-linux-gnu/lib')) &&
     'qemu and an arm64 libc (Debian: apt-get install qemu-user-static libstdc++6-arm64-cross)',
-  // Processes are started as process.execPath, which the kernel runs only where qemu is registered (binfmt_misc).
-  processes: () => existsSync('/proc/sys/fs/binfmt_misc/qemu-aarch64'),
+  processes: () => false, // qemu 7.2 has no CLONE_PIDFD: Process.start() says EINVAL
   start: () => ({
     command: ['/usr/bin/qemu-aarch64-static', obtainNode('22.23.3', 'linux-arm64')],
     env: { QEMU_LD_PREFIX: '/usr/aarch64-linux-gnu' },
@@ -79,7 +78,7 @@ const oldGlibc = {
   start() {
     const root = process.env.OLD_ROOT;
     const libraries = ['lib', 'usr/lib'].map((folder) => join(root, folder, 'x86_64-linux-gnu')).join(':');
-    const loader = join(root, 'lib64', 'ld-linux-x86-64.so.2');
+    const loader = join(root, 'lib', 'x86_64-linux-gnu', 'ld-linux-x86-64.so.2');
     return { command: [loader, '--library-path', libraries, obtainNode('20.20.2')] };
   },
 };
