@@ -9,6 +9,18 @@ using platform::Failure;
 
 constexpr size_t kStep = size_t{64} << 20;  // an environment that ends waits for one of these
 
+struct Creator {
+  uint32_t pid;
+  uint64_t start_time, pid_namespace;
+};
+/// This process; asked for once by each thread, and again in a forked child.
+const Creator& creator() {
+  static thread_local Creator me{};
+  const uint32_t pid = platform::process_id();
+  if (me.pid != pid) me = {pid, platform::process_start_time(pid), platform::pid_namespace()};
+  return me;
+}
+
 Failure fill(const SegmentRequest& request, const std::atomic<bool>& stop, BuiltSegment* out) {
   const int fd = out->file.fd;
   uint64_t size = request.size;
@@ -17,10 +29,10 @@ Failure fill(const SegmentRequest& request, const std::atomic<bool>& stop, Built
                   static_cast<uint32_t>(request.shape.size()), request.shape.data(), request.id},
                  &out->header);
     size = out->header.segment.size;
-    const uint32_t pid = platform::process_id();
-    out->header.segment.creator_pid = pid;
-    out->header.segment.pid_namespace = platform::pid_namespace();
-    out->header.named.creator_start_time = platform::process_start_time(pid);
+    const Creator& me = creator();
+    out->header.segment.creator_pid = me.pid;
+    out->header.segment.pid_namespace = me.pid_namespace;
+    out->header.named.creator_start_time = me.start_time;
     named_seal(&out->header);
   }
   if (Failure failed = platform::named_resize(fd, size, request.reserve)) return failed;
@@ -39,7 +51,10 @@ Failure fill(const SegmentRequest& request, const std::atomic<bool>& stop, Built
 
 }  // namespace
 
-Failure segment_build(const SegmentRequest& request, const std::atomic<bool>& stop, BuiltSegment* out) {
+Failure segment_build(const SegmentRequest& request, Publish how, const std::atomic<bool>& stop,
+                      BuiltSegment* out) {
+  // Before memory is reserved in vain; publishing decides.
+  if (how == Publish::exclusive && platform::named_exists(request.place())) return {EEXIST, "link"};
   if (Failure failed = platform::named_prepare(request.place(), request.mode, &out->file)) return failed;
   Failure failed = fill(request, stop, out);
   if (failed) platform::named_discard(&out->file);

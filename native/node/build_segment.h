@@ -31,6 +31,8 @@ struct SegmentRequest {
   platform::Place place() const { return {name.c_str(), is_path}; }
 };
 
+enum class Publish { exclusive, replace, replace_stale };
+
 struct BuiltSegment {
   platform::Unnamed file;
   NamedSegment header{};
@@ -38,7 +40,7 @@ struct BuiltSegment {
 };
 
 /// Makes the file, gives it its size, its pages and its header. `stop` is looked at between two steps (ECANCELED).
-platform::Failure segment_build(const SegmentRequest& request, const std::atomic<bool>& stop,
+platform::Failure segment_build(const SegmentRequest& request, Publish how, const std::atomic<bool>& stop,
                                 BuiltSegment* out);
 
 /// Opens what has the name and reads its header, if the request says that there is one. The descriptor is the caller's
@@ -52,7 +54,6 @@ struct FoundSegment {
 };
 platform::Failure segment_find(const SegmentRequest& request, FoundSegment* out);
 
-enum class Publish { exclusive, replace, replace_stale };
 /// Names it. replace_stale: only in the place of the very file `stale`; EEXIST if another has the name by now.
 platform::Failure segment_publish(const SegmentRequest& request, Publish how,
                                   const platform::FileFacts& stale, BuiltSegment* built);

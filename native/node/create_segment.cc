@@ -76,7 +76,8 @@ napi_value create_segment(napi_env env, napi_callback_info info) {
   const Stale how = publish_how(env, args[1]);
   const std::atomic<bool> stop{false};
   BuiltSegment built;
-  if (platform::Failure failed = segment_build(request, stop, &built)) return throw_failure(env, failed);
+  if (platform::Failure failed = segment_build(request, how.how, stop, &built))
+    return throw_failure(env, failed);
   platform::Failure failed;
   napi_value opened = publish(self, request, how.how, how.file, &built, &failed);
   return failed ? throw_failure(env, failed) : opened;
@@ -104,7 +105,7 @@ void tell(napi_env env, napi_value done, void*, void* data) {
 
 void build_in_background(void* data) {
   auto* job = static_cast<Job*>(data);
-  job->failed = segment_build(job->request, job->stop, &job->built);
+  job->failed = segment_build(job->request, job->how, job->stop, &job->built);
   // napi_closing: the environment is ending, and jobs_stop() waits for this thread. Nothing more is to be done here.
   napi_call_threadsafe_function(job->finished, job, napi_tsfn_blocking);
 }

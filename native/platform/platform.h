@@ -128,6 +128,8 @@ struct Unnamed {
   char temporary[4096] = "";
 };
 
+/// Whether something has the name.
+bool named_exists(Place place);
 /// Makes an empty file on the file system of `place`: a creator that dies before it is named leaves nothing.
 Failure named_prepare(Place place, uint32_t mode, Unnamed* out);
 /// Gives it `size` bytes (sparse). ENOSPC or ENOMEM if so many cannot fit on that file system or in memory.

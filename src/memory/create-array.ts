@@ -9,6 +9,7 @@ import { MultiprocessingError } from '../errors.js';
 import { rangeError, show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
 import {
+  type FileIdentity,
   type OpenedSegment,
   type PublishHow,
   SegmentKind,
@@ -90,12 +91,11 @@ function* creating(spec: ArraySpec): Creating {
     elementBytes: type.cells.BYTES_PER_ELEMENT,
     shape,
   };
+  let how: PublishHow = options.ifExists === 'replace' ? 'replace' : 'error';
   let unready = 0;
   for (let round = 0; round < roundsMax; round++) {
-    let how: PublishHow = options.ifExists === 'replace' ? 'replace' : 'error';
-    if (options.ifExists === 'replace') {
-      checkReplaceable(spec, find);
-    } else {
+    if (options.ifExists === 'replace') checkReplaceable(spec, find);
+    if (options.ifExists === 'attach') {
       const found = look(spec, find, unready < unreadyRounds);
       if (found instanceof Segment) return found;
       if (found === 'unready') {
@@ -103,21 +103,22 @@ function* creating(spec: ArraySpec): Creating {
         Atomics.wait(pause, 0, 0, 5); // a creator that does not make segments whole before naming them: not this version
         continue;
       }
-      if (typeof found === 'object' && found !== null) how = found;
+      how = found ?? 'error';
     }
     try {
       return new Segment(place, yield { request, how }, false, 'SharedArray');
     } catch (error) {
-      // Somebody else's came first: attach to it, or say that it is there.
-      if (errnoOf(error) !== 'EEXIST' || (options.ifExists === 'error' && how === 'error')) {
-        throw errnoOf(error) === 'EEXIST' ? existsError(spec, error) : creationFailure(error, what, place);
-      }
+      if (errnoOf(error) !== 'EEXIST') throw creationFailure(error, what, place);
+      if (options.ifExists === 'attach') continue; // somebody else's came first
+      const stale: FileIdentity | null = how === 'error' ? unfinished(find) : null;
+      if (stale === null) throw existsError(spec, error);
+      how = stale;
     }
   }
   throw new MultiprocessingError('ERR_MP_EXISTS', `${what}: others keep creating and deleting it; try again`);
 }
 
-function existsError({ what }: ArraySpec, cause?: unknown): MultiprocessingError {
+function existsError({ what }: ArraySpec, cause: unknown): MultiprocessingError {
   return new MultiprocessingError(
     'ERR_MP_EXISTS',
     `${what}: the name is taken; attach(), delete() it first, or give { ifExists: 'attach' } or { ifExists: 'replace' }`,
@@ -130,21 +131,28 @@ function look(
   spec: ArraySpec,
   find: SegmentRequest,
   patient: boolean,
-): Segment | null | 'unready' | { device: bigint; inode: bigint } {
-  const { place, options, what } = spec;
-  const attach = options.ifExists === 'attach';
+): Segment | null | 'unready' | FileIdentity {
+  const { place, what } = spec;
+  let found;
   try {
-    const found = attach ? Segment.open(place, find, 'SharedArray') : native.inspectSegment(find);
-    if (found instanceof Segment) return fitting(found, spec);
-    if (found.problem === 'abandoned') return { device: found.device, inode: found.inode };
-    if (!attach) throw existsError(spec); // before so much memory is reserved in vain
-    if (found.problem === 'unready' && patient) return 'unready';
-    if (found.problem !== '') throw segmentProblem(found, what, 'SharedArray');
-    return null;
+    found = Segment.open(place, find, 'SharedArray');
   } catch (error) {
-    // What cannot be looked at will be in the way of creating, or not.
-    if (errnoOf(error) === 'ENOENT' || (!attach && errnoOf(error) !== undefined)) return null;
+    if (errnoOf(error) === 'ENOENT') return null;
     throw segmentFailure(error, what);
+  }
+  if (found instanceof Segment) return fitting(found, spec);
+  if (found.problem === 'abandoned') return found;
+  if (found.problem === 'unready' && patient) return 'unready';
+  throw segmentProblem(found, what, 'SharedArray');
+}
+
+/** What has the name now, if its dead creator never finished it. */
+function unfinished(find: SegmentRequest): FileIdentity | null {
+  try {
+    const found = native.inspectSegment(find);
+    return found.problem === 'abandoned' ? found : null;
+  } catch {
+    return null; // another user's, or gone again
   }
 }
 

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, statfsSync, writeFileSync, rmSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import { SharedArray } from 'multiproc';
@@ -42,7 +42,7 @@ process.stdout.write('ready\\n');
 `;
 
 /** Runs a script in several processes that all begin at the same moment; their results. */
-async function together(count: number, source: string, name: string): Promise<any[]> {
+async function together(count: number, source: string, name: string): Promise<number[]> {
   const gate = `/tmp/${name}.gate`;
   const script = scriptFile(`${head} while (!existsSync(gate)); ${source}`);
   const all = Array.from({ length: count }, () => start(script, [name, gate]));
@@ -51,7 +51,7 @@ async function together(count: number, source: string, name: string): Promise<an
     writeFileSync(gate, '');
     return (await Promise.all(all.map((one) => one.done))).map(({ code, out, err }) => {
       if (code !== 0) throw new Error(`code ${code}\n${out}\n${err}`);
-      return JSON.parse(out);
+      return Number(out);
     });
   } finally {
     for (const one of all) one.kill();
@@ -203,3 +203,46 @@ test('created, replaced and deleted by processes that are killed at any moment: 
   // Others of this run use /dev/shm as well, so this is only about leaks of every kill.
   expect(before - free()).toBeLessThan(64 << 20);
 }, 180_000);
+
+const canTrace = spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0;
+
+test.skipIf(!canTrace)(
+  'a creator killed at each system call of creation: nothing, or what was there before',
+  async () => {
+    const name = uniqueName();
+    const script = scriptFile(`
+    import { SharedArray } from 'multiproc';
+    SharedArray.create(process.argv[2], [1 << 20], 'uint8', { ifExists: process.argv[3] });`);
+    for (const [how, calls] of [
+      ['error', ['ftruncate', 'fallocate', 'pwrite64', 'linkat']],
+      ['replace', ['ftruncate', 'fallocate', 'pwrite64', 'linkat', 'rename']],
+    ] as const) {
+      for (const call of calls) {
+        if (how === 'replace') SharedArray.create(name, [5], 'uint8').close();
+        const inject = [`-e`, `trace=${call}`, '-e', `inject=${call}:signal=SIGKILL:when=1`];
+        const end = spawnSync('strace', [
+          '-f',
+          '-o',
+          '/dev/null',
+          ...inject,
+          process.execPath,
+          script,
+          name,
+          how,
+        ]);
+        expect([how, call, end.signal ?? end.status]).toEqual([how, call, 'SIGKILL']);
+        SharedArray.list(); // removes what was about to become a replacement
+        expect(sharedFiles('.multiproc.new-')).toEqual([]);
+        if (how === 'error') {
+          expect(sharedFiles(name)).toEqual([]);
+        } else {
+          const a = SharedArray.attach(name);
+          expect(a.shape).toEqual([5]);
+          a.close();
+          SharedArray.delete(name);
+        }
+      }
+    }
+  },
+  120_000,
+);

@@ -89,6 +89,12 @@ Failure write_zeros(int fd, size_t offset, size_t size) {
 
 }  // namespace
 
+bool named_exists(Place place) {
+  const Path path(place);
+  struct stat s;
+  return !path.failed && lstat(path.text, &s) == 0;
+}
+
 Failure named_prepare(Place place, uint32_t mode, Unnamed* out) {
   Path directory(place);
   if (directory.failed) return directory.failed;
@@ -97,7 +103,8 @@ Failure named_prepare(Place place, uint32_t mode, Unnamed* out) {
   // EISDIR, EOPNOTSUPP, EINVAL: this file system (or kernel) has no files without a name. Without /proc none gets one.
   const bool unsupported = fd < 0 && (errno == EISDIR || errno == EOPNOTSUPP || errno == EINVAL);
   if (fd < 0 && !unsupported) return {errno, "open"};
-  if (fd >= 0 && access(Descriptor(fd).text, F_OK) != 0) {
+  static const bool has_proc = access("/proc/self/fd", F_OK) == 0;
+  if (fd >= 0 && !has_proc) {
     close(fd);
     fd = -1;
   }
