@@ -134,9 +134,11 @@ function exportsOf(place: Place): readonly Exported[] {
   }
 }
 
-/** An anonymous default export has no variable to compare; its text must follow the keyword, at the function's place. */
+/**
+ * An anonymous default export has no variable to compare; its text must follow the keyword, at the function's place. (The
+ * lexer takes the word after `class` for a name, even `extends`, so what it says of one proves nothing.)
+ */
 function isThisDefault(fn: object, { source, line, column }: Place, entry: Exported): boolean {
-  if (entry.ln !== undefined) return false;
   const text = Function.prototype.toString.call(fn);
   const skipped = /^(?:\s|\/\*[^]*?\*\/|\/\/.*|\()*/.exec(source.slice(entry.e))![0].length;
   const start = entry.e + skipped;

@@ -11,6 +11,9 @@ function sharedMemory(): string[] {
   }
 }
 
+/** Says which processes this run started, in the environment they inherit; others may be testing on this machine. */
+const mark = `MULTIPROC_TEST_RUN=${process.pid}-${Date.now()}`;
+
 /** Running children of multiproc, told by their entry. */
 function children(): string[] {
   return readdirSync('/proc')
@@ -18,7 +21,8 @@ function children(): string[] {
     .flatMap((pid) => {
       try {
         const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-        return command.includes('lib/entry/worker') ? [`process ${pid}: ${command}`] : [];
+        const ours = readFileSync(`/proc/${pid}/environ`, 'utf8').includes(mark);
+        return ours && command.includes('lib/entry/worker') ? [`process ${pid}: ${command}`] : [];
       } catch {
         return [];
       }
@@ -26,7 +30,8 @@ function children(): string[] {
 }
 
 export default function setup(): () => Promise<void> {
-  const before = new Set([...sharedMemory(), ...children()]);
+  process.env.MULTIPROC_TEST_RUN = mark.split('=')[1]!;
+  const before = new Set(sharedMemory());
   return async () => {
     const deadline = Date.now() + graceMs;
     for (;;) {
