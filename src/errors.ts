@@ -19,7 +19,11 @@ export class MultiprocessingError extends Error {
   }
 
   static {
-    Object.defineProperty(this.prototype, 'name', { value: 'MultiprocessingError', configurable: true, writable: true });
+    Object.defineProperty(this.prototype, 'name', {
+      value: 'MultiprocessingError',
+      configurable: true,
+      writable: true,
+    });
   }
 }
 
@@ -62,7 +66,10 @@ export class WorkerDiedError extends MultiprocessingError {
   readonly signal: NodeJS.Signals | null;
   readonly task: unknown;
 
-  constructor(message: string, end: { pid: number; exitCode: number | null; signal: NodeJS.Signals | null; task?: unknown }) {
+  constructor(
+    message: string,
+    end: { pid: number; exitCode: number | null; signal: NodeJS.Signals | null; task?: unknown },
+  ) {
     super('ERR_MP_WORKER_DIED', message);
     this.pid = end.pid;
     this.exitCode = end.exitCode;

@@ -66,14 +66,21 @@ Napi::Value open_arena(const Napi::CallbackInfo& info) {
   size_t size = 0;
   if (auto failed = platform::memory_size(fd, &size)) return fail(env, failed), env.Undefined();
   SegmentHeader header;
-  if (size < sizeof header || platform::file_read_at(fd, &header, sizeof header, 0)) return Napi::String::New(env, "not_an_arena");
+  if (size < sizeof header || platform::file_read_at(fd, &header, sizeof header, 0))
+    return Napi::String::New(env, "not_an_arena");
   switch (arena_check(header, size)) {
-    case ArenaCheck::ok: break;
-    case ArenaCheck::unready: return Napi::String::New(env, "unready");
-    case ArenaCheck::not_an_arena: return Napi::String::New(env, "not_an_arena");
-    case ArenaCheck::other_version: return Napi::String::New(env, "other_version");
-    case ArenaCheck::other_libc: return Napi::String::New(env, "other_libc");
-    case ArenaCheck::other_size: return Napi::String::New(env, "other_size");
+    case ArenaCheck::ok:
+      break;
+    case ArenaCheck::unready:
+      return Napi::String::New(env, "unready");
+    case ArenaCheck::not_an_arena:
+      return Napi::String::New(env, "not_an_arena");
+    case ArenaCheck::other_version:
+      return Napi::String::New(env, "other_version");
+    case ArenaCheck::other_libc:
+      return Napi::String::New(env, "other_libc");
+    case ArenaCheck::other_size:
+      return Napi::String::New(env, "other_size");
   }
   void* base;
   if (auto failed = platform::memory_map(fd, kArenaBytes, &base)) return fail(env, failed), env.Undefined();
@@ -118,7 +125,8 @@ void map_slots(const Napi::CallbackInfo& info) {
   constexpr size_t bytes = size_t{kSlotMax} * sizeof(Slot);
   if (buffer.ByteLength() != bytes || reinterpret_cast<uintptr_t>(buffer.Data()) % kPage != 0)
     return fail(env, {22 /* EINVAL */, "map_slots"});
-  if (auto failed = platform::memory_map_over(process_arena().fd, kSlotsOffset, buffer.Data(), bytes)) return fail(env, failed);
+  if (auto failed = platform::memory_map_over(process_arena().fd, kSlotsOffset, buffer.Data(), bytes))
+    return fail(env, failed);
   discount_for_good(env, bytes);
 }
 
@@ -129,7 +137,8 @@ Napi::Value enter(const Napi::CallbackInfo& info) {
   if (e.me == 0) {
     platform::allow_death_confirmation();
     const uint32_t pid = platform::process_id();
-    const Identity who{pid, platform::thread_id(), info[0].As<Napi::Number>().Uint32Value(), platform::process_start_time(pid)};
+    const Identity who{pid, platform::thread_id(), info[0].As<Napi::Number>().Uint32Value(),
+                       platform::process_start_time(pid)};
     platform::Failure failed;
     e.me = participant_enter(process_arena(), who, &failed);
     if (failed) return fail(env, failed), env.Undefined();
@@ -164,18 +173,24 @@ Napi::Value owner_info(const Napi::CallbackInfo& info) {
 // ownerAlive(ownerId): the generation goes on and its token is not marked
 Napi::Value owner_alive(const Napi::CallbackInfo& info) {
   platform::Watch unused;
-  return Napi::Boolean::New(info.Env(), !owner_dead(process_arena(), info[0].As<Napi::Number>().Uint32Value() & kOwnerMask, &unused));
+  return Napi::Boolean::New(
+      info.Env(),
+      !owner_dead(process_arena(), info[0].As<Napi::Number>().Uint32Value() & kOwnerMask, &unused));
 }
 
 // sweep() → how many dead participants were swept
-Napi::Value sweep(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), participants_sweep(process_arena())); }
+Napi::Value sweep(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), participants_sweep(process_arena()));
+}
 
 // createObject(kind, detail) → slot index
 Napi::Value create_object(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   uint32_t index;
-  const uint32_t kind = info[0].As<Napi::Number>().Uint32Value(), detail = info[1].As<Napi::Number>().Uint32Value();
-  if (auto failed = object_create(process_arena(), self(info).me, kind, detail, 0, &index)) return fail(env, failed), env.Undefined();
+  const uint32_t kind = info[0].As<Napi::Number>().Uint32Value(),
+                 detail = info[1].As<Napi::Number>().Uint32Value();
+  if (auto failed = object_create(process_arena(), self(info).me, kind, detail, 0, &index))
+    return fail(env, failed), env.Undefined();
   return Napi::Number::New(env, index);
 }
 
@@ -184,7 +199,8 @@ Napi::Value open_object(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   platform::Failure failed;
   const bool opened = object_open(process_arena(), self(info).me, info[0].As<Napi::Number>().Uint32Value(),
-                                  info[1].As<Napi::Number>().Uint32Value(), info[2].As<Napi::Number>().Uint32Value(), &failed);
+                                  info[1].As<Napi::Number>().Uint32Value(),
+                                  info[2].As<Napi::Number>().Uint32Value(), &failed);
   if (failed) return fail(env, failed), env.Undefined();
   return Napi::Boolean::New(env, opened);
 }
@@ -193,7 +209,8 @@ Napi::Value open_object(const Napi::CallbackInfo& info) {
 Napi::Value grant_object(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   platform::Failure failed;
-  const bool granted = object_grant(process_arena(), info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Number>().Uint32Value(), &failed);
+  const bool granted = object_grant(process_arena(), info[0].As<Napi::Number>().Uint32Value(),
+                                    info[1].As<Napi::Number>().Uint32Value(), &failed);
   if (failed) return fail(env, failed), env.Undefined();
   return Napi::Boolean::New(env, granted);
 }
@@ -212,7 +229,8 @@ Napi::Value census(const Napi::CallbackInfo& info) {
   const uint32_t high = arena.base ? arena.header().participant_high.load() : 0;
   for (uint32_t i = 1; i <= high; i++) live += arena.participant(i).state.load() & 1;
   const uint32_t reserved = arena.base ? arena.header().slots_reserved.load() : 0;
-  for (uint32_t i = 1; i < reserved; i++) objects += header_kind(arena.slot(i).header.load()) != kFree ? 1 : 0;
+  for (uint32_t i = 1; i < reserved; i++)
+    objects += header_kind(arena.slot(i).header.load()) != kFree ? 1 : 0;
   o.Set("participants", live);
   o.Set("participantHigh", high);
   o.Set("objects", objects);
@@ -266,7 +284,9 @@ void init_arena(napi_env raw, napi_value raw_exports) {
   Napi::Env env(raw);
   Napi::Object exports(raw, raw_exports);
   void* e = &environment(raw);
-  const auto add = [&](const char* name, auto body) { exports.Set(name, Napi::Function::New(env, body, name, e)); };
+  const auto add = [&](const char* name, auto body) {
+    exports.Set(name, Napi::Function::New(env, body, name, e));
+  };
   add("createArena", create_arena);
   add("openArena", open_arena);
   add("arenaInfo", arena_info);

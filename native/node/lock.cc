@@ -11,7 +11,8 @@ namespace {
 Environment& self(void* data) { return *static_cast<Environment*>(data); }
 
 int64_t deadline_of(double timeout_ms, int64_t now) {
-  constexpr double kForever = 9e15;  // nanoseconds: 104 days; longer waits are cut, and start anew in TypeScript never
+  constexpr double kForever =
+      9e15;  // nanoseconds: 104 days; longer waits are cut, and start anew in TypeScript never
   return timeout_ms * 1e6 >= kForever ? INT64_MAX : now + static_cast<int64_t>(timeout_ms * 1e6);
 }
 
@@ -32,14 +33,16 @@ napi_value acquire_lock(napi_env env, napi_callback_info info) {
 napi_value try_lock(napi_env env, napi_callback_info info) {
   Args<1> a(env, info);
   const Arena& arena = process_arena();
-  return uint32(env, static_cast<uint32_t>(lock_try(arena, arena.slot(to_uint32(env, a[0])), self(a.data).me)));
+  return uint32(env,
+                static_cast<uint32_t>(lock_try(arena, arena.slot(to_uint32(env, a[0])), self(a.data).me)));
 }
 
 // releaseLock(index) → whether this environment held it
 napi_value release_lock(napi_env env, napi_callback_info info) {
   Args<1> a(env, info);
   const Arena& arena = process_arena();
-  return boolean(env, lock_release(arena, arena.slot(to_uint32(env, a[0])), self(a.data).me, self(a.data).me));
+  return boolean(env,
+                 lock_release(arena, arena.slot(to_uint32(env, a[0])), self(a.data).me, self(a.data).me));
 }
 
 // releaseAnyLock(index) → whether anybody held it

@@ -11,7 +11,8 @@ class WaiterThread {
   WaiterThread(const WaiterThread&) = delete;
 
   platform::Failure start() {
-    return platform::thread_start("mp-waiter", [](void* self) { static_cast<WaiterThread*>(self)->run(); }, this, &thread_);
+    return platform::thread_start(
+        "mp-waiter", [](void* self) { static_cast<WaiterThread*>(self)->run(); }, this, &thread_);
   }
 
   /// False: full, or retiring.
@@ -29,7 +30,8 @@ class WaiterThread {
     for (size_t i = 0; i < waits_.size(); i++) {
       Wait& w = waits_[i];
       if (w.id != id) continue;
-      if (w.state == WaitState::waiting) w.state = lock_withdraw(w.contender) ? WaitState::acquired : WaitState::timed_out;
+      if (w.state == WaitState::waiting)
+        w.state = lock_withdraw(w.contender) ? WaitState::acquired : WaitState::timed_out;
       *state = w.state;
       erase(i);
       kick();
@@ -66,8 +68,9 @@ class WaiterThread {
     platform::thread_join(thread_);
     for (Wait& w : waits_) {
       Contender& c = w.contender;
-      const bool ours = w.state == WaitState::waiting ? lock_withdraw(c)
-                                                      : w.state == WaitState::acquired || w.state == WaitState::abandoned;
+      const bool ours = w.state == WaitState::waiting
+                            ? lock_withdraw(c)
+                            : w.state == WaitState::acquired || w.state == WaitState::abandoned;
       if (ours) lock_release(c.arena, c.slot, c.me, c.me);
     }
   }
@@ -141,7 +144,8 @@ class WaiterThread {
 
   static void add_watch(const platform::Watch& watch, platform::Watch* watches, uint32_t* count) {
     for (uint32_t i = 0; i < *count; i++)
-      if (watches[i].word == watch.word && watches[i].value == watch.value) return;  // tokens are shared by many waits
+      if (watches[i].word == watch.word && watches[i].value == watch.value)
+        return;  // tokens are shared by many waits
     watches[(*count)++] = watch;
   }
 
@@ -182,15 +186,15 @@ class WaiterThread {
 platform::Failure Waiters::start(napi_env env, napi_value on_done) {
   env_ = env;
   napi_value name = string(env, "multiproc waits");
-  const napi_status made = napi_create_threadsafe_function(env, on_done, nullptr, name, 0, 1, nullptr, nullptr, this,
-                                                           deliver, &done_);
+  const napi_status made = napi_create_threadsafe_function(env, on_done, nullptr, name, 0, 1, nullptr,
+                                                           nullptr, this, deliver, &done_);
   if (made != napi_ok) return {12 /* ENOMEM */, "napi_create_threadsafe_function"};
   napi_unref_threadsafe_function(env, done_);  // referenced only while something waits
   return {};
 }
 
-platform::Failure Waiters::add(const Arena& arena, uint32_t index, OwnerId me, int64_t since, int64_t deadline,
-                               uint32_t* id) {
+platform::Failure Waiters::add(const Arena& arena, uint32_t index, OwnerId me, int64_t since,
+                               int64_t deadline, uint32_t* id) {
   const Wait wait{next_id_, {arena, arena.slot(index), me, since}, deadline};
   bool taken = false;
   for (size_t i = 0; i < threads_.size();) {

@@ -23,7 +23,8 @@
 
 namespace mp::node {
 
-inline constexpr uint32_t kWaitsPerThread = 42;            // 3 words each and one to wake the thread itself: <= kWatchMax
+inline constexpr uint32_t kWaitsPerThread =
+    42;  // 3 words each and one to wake the thread itself: <= kWatchMax
 inline constexpr int64_t kTakeWithinNs = 10'000'000;
 inline constexpr int64_t kRetireAfterNs = 1'000'000'000;
 
@@ -45,7 +46,8 @@ class Waiters {
  public:
   /// `on_done(id, outcome)` is called on the loop for each wait that ends by itself.
   platform::Failure start(napi_env env, napi_value on_done);
-  platform::Failure add(const Arena& arena, uint32_t index, OwnerId me, int64_t since, int64_t deadline, uint32_t* id);
+  platform::Failure add(const Arena& arena, uint32_t index, OwnerId me, int64_t since, int64_t deadline,
+                        uint32_t* id);
   /// Ends a wait now. acquired/abandoned: too late, the lock is ours; timed_out: it is not.
   Outcome cancel(uint32_t id);
   /// Ends all waits and threads; what they had taken and nobody has been told of is released.

@@ -29,7 +29,8 @@ int64_t monotonic_now();
 // ---- Parking ---------------------------------------------------------------------------------------------------------
 
 using Word = std::atomic<uint32_t>;
-static_assert(Word::is_always_lock_free && sizeof(Word) == 4, "a word is a plain 32-bit cell in shared memory");
+static_assert(Word::is_always_lock_free && sizeof(Word) == 4,
+              "a word is a plain 32-bit cell in shared memory");
 
 /// One word a thread sleeps on, and the value it must still have for sleep to be right.
 struct Watch {
@@ -181,17 +182,17 @@ uint64_t process_start_time(uint32_t pid);
 uint64_t pid_namespace();
 
 struct SpawnRequest {
-  const char* file;         // resolved through PATH unless it holds a slash
-  char* const* argv;        // null-terminated
-  char* const* envp;        // null-terminated
-  const char* cwd;          // or nullptr
-  const int* fds;           // child's descriptor i is fds[i]; -1: /dev/null. All others are closed on exec.
+  const char* file;   // resolved through PATH unless it holds a slash
+  char* const* argv;  // null-terminated
+  char* const* envp;  // null-terminated
+  const char* cwd;    // or nullptr
+  const int* fds;     // child's descriptor i is fds[i]; -1: /dev/null. All others are closed on exec.
   int fd_count;
-  bool new_session;         // detached from the parent's terminal and process group
+  bool new_session;  // detached from the parent's terminal and process group
 };
 struct Spawned {
   uint32_t pid;
-  int handle;               // waitable: a pidfd
+  int handle;  // waitable: a pidfd
 };
 /// Starts a program; returns when its image is loaded, or says which step failed.
 Failure process_spawn(const SpawnRequest& request, Spawned* out);
@@ -210,15 +211,15 @@ Failure follow_parent(int parent_handle);
 
 // ---- Descriptors and signals -----------------------------------------------------------------------------------------
 
-Failure doorbell_create(int* fd);     // an eventfd, close-on-exec, non-blocking
+Failure doorbell_create(int* fd);  // an eventfd, close-on-exec, non-blocking
 void doorbell_ring(int fd);
 void doorbell_clear(int fd);
 Failure pipe_create(int* read_end, int* write_end);
-Failure file_read_at(int fd, void* bytes, size_t size, size_t offset);    // all of it, or EIO
+Failure file_read_at(int fd, void* bytes, size_t size, size_t offset);  // all of it, or EIO
 Failure file_write_at(int fd, const void* bytes, size_t size, size_t offset);
 Failure file_resize(int fd, size_t size);
 void close_fd(int fd);
-Failure close_on_exec(int fd);            // programs this process starts do not get it
+Failure close_on_exec(int fd);  // programs this process starts do not get it
 
 /// Counts SIGINT and SIGTERM that reached a handler of this program (default actions never return). Watched by blocking
 /// waits: a change means "interrupted". Call interrupt_watch() before each long wait: it puts the counter in front of

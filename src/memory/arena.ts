@@ -45,7 +45,9 @@ export function ensureArena(): void {
  * @throws MultiprocessingError `ERR_MP_LAYOUT_VERSION` if another version of multiproc made it
  */
 export function attachArena(fd: number): void {
-  const problem = orFail('ERR_MP_MEMORY', `descriptor ${fd} cannot be opened as an arena`, () => native.openArena(fd));
+  const problem = orFail('ERR_MP_MEMORY', `descriptor ${fd} cannot be opened as an arena`, () =>
+    native.openArena(fd),
+  );
   if (problem !== '') {
     const [code, message] = arenaProblems[problem as keyof typeof arenaProblems];
     throw new MultiprocessingError(code, message);
@@ -69,8 +71,10 @@ const arenaProblems = {
 
 function enter(): void {
   const slots = orFail('ERR_MP_UNSUPPORTED', 'this JavaScript runtime cannot use shared memory', mapSlots);
-  const owner = orFail('ERR_MP_PARTICIPANTS', 'no more JavaScript threads can join this process tree (4,095 are alive)', () =>
-    native.enter(threadId),
+  const owner = orFail(
+    'ERR_MP_PARTICIPANTS',
+    'no more JavaScript threads can join this process tree (4,095 are alive)',
+    () => native.enter(threadId),
   );
   arenaId = native.arenaInfo()!.id;
   slotWords = new Int32Array(slots.buffer);
@@ -130,7 +134,9 @@ export class Reference {
   /** A new object: its lock free, its value 0. */
   static create(kind: number, detail: number): Reference {
     ensureArena();
-    const slot = orFail('ERR_MP_MEMORY', 'a shared object cannot be made', () => native.createObject(kind, detail));
+    const slot = orFail('ERR_MP_MEMORY', 'a shared object cannot be made', () =>
+      native.createObject(kind, detail),
+    );
     return new Reference(slot, kind);
   }
 

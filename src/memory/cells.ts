@@ -54,6 +54,6 @@ export function storeCell(type: ElementType, cells: Cells, index: number, cell: 
       (cells as BigUint64Array)[index] = cell as bigint;
       return;
     default:
-      cells[index] = cell as number;
+      cells[index] = cell;
   }
 }

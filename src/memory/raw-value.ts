@@ -5,7 +5,17 @@ import { native } from '../native/load.js';
 import { grant, type Handle, pin, registerKind, type Shareable, toHandle } from '../transfer/handle.js';
 import { type Address, Reference, slotWords } from './arena.js';
 import { loadCell, storeCell } from './cells.js';
-import { type BigCode, type Cells, elementType, type ElementType, type IntegerCode, type TypeCode, type TypeName, typeOfNumber, type ValueOf } from './types.js';
+import {
+  type BigCode,
+  type Cells,
+  elementType,
+  type ElementType,
+  type IntegerCode,
+  type TypeCode,
+  type TypeName,
+  typeOfNumber,
+  type ValueOf,
+} from './types.js';
 
 export interface ValueAddress extends Handle, Address {}
 
@@ -26,7 +36,7 @@ export type Addend<T extends TypeCode | TypeName> = T extends BigCode | 'bigint6
 const windows = new Map<ElementType['cells'], Cells>();
 function windowOf({ cells }: ElementType): Cells {
   let window = windows.get(cells);
-  if (window === undefined) windows.set(cells, (window = new cells(slotWords.buffer as ArrayBuffer)));
+  if (window === undefined) windows.set(cells, (window = new cells(slotWords.buffer)));
   return window;
 }
 const closedCells = new Uint8Array(0);
@@ -117,7 +127,9 @@ export class RawValue<T extends TypeCode | TypeName = TypeCode | TypeName> imple
     const what = `${this.kindName}.compareExchange()`;
     const [cells, index, type] = this.#atomic(what, 'exchange');
     const from = type.toCell(expected, what) as number;
-    return type.fromCell(Atomics.compareExchange(cells, index, from, type.toCell(replacement, what) as number)) as ValueOf<T>;
+    return type.fromCell(
+      Atomics.compareExchange(cells, index, from, type.toCell(replacement, what) as number),
+    ) as ValueOf<T>;
   }
 
   /** Detaches this handle; every method then throws ClosedError. The value lasts while anybody has a handle. Twice is harmless. */
@@ -159,11 +171,15 @@ export class RawValue<T extends TypeCode | TypeName = TypeCode | TypeName> imple
     return this.#reference!.valueOffset / this.#type.cells.BYTES_PER_ELEMENT;
   }
 
-  #atomic(what: string, operation: 'add' | 'exchange'): [cells: Int32Array, index: number, type: ElementType] {
+  #atomic(
+    what: string,
+    operation: 'add' | 'exchange',
+  ): [cells: Int32Array, index: number, type: ElementType] {
     if (this.#reference === null) throw this.#closed(what);
     const type = this.#type;
     if (type.atomic === false || (operation === 'add' && type.atomic !== 'add')) {
-      const instead = this.kindName === 'Value' ? 'use update(), which takes the lock' : 'use a Value and its update()';
+      const instead =
+        this.kindName === 'Value' ? 'use update(), which takes the lock' : 'use a Value and its update()';
       throw typeError(`${what}: not atomic for ${type.name}; ${instead}`);
     }
     return [this.#cells as Int32Array, this.#index, type];
@@ -191,7 +207,10 @@ export function openValue(address: ValueAddress, what: string): [ElementType, Re
   const type = typeOfNumber(reference.detail);
   if (type === undefined) {
     reference.release();
-    throw new MultiprocessingError('ERR_MP_DAMAGED', `open(): this ${what} has a type this version does not know`);
+    throw new MultiprocessingError(
+      'ERR_MP_DAMAGED',
+      `open(): this ${what} has a type this version does not know`,
+    );
   }
   return [type, reference];
 }

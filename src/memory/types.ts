@@ -53,7 +53,14 @@ export interface ElementType {
 
 const same = (cell: number | bigint): number | bigint => cell;
 
-function integer(number: number, code: IntegerCode, name: TypeName, cells: CellsConstructor, min: number, max: number): ElementType {
+function integer(
+  number: number,
+  code: IntegerCode,
+  name: TypeName,
+  cells: CellsConstructor,
+  min: number,
+  max: number,
+): ElementType {
   const toCell = (value: unknown, what: string): number => {
     if (typeof value !== 'number') throw typeError(`${what}: ${name} takes a number, not ${show(value)}`);
     if (!Number.isInteger(value) || value < min || value > max) {
@@ -64,7 +71,14 @@ function integer(number: number, code: IntegerCode, name: TypeName, cells: Cells
   return { number, code, name, cells, atomic: 'add', min, max, toCell, fromCell: same };
 }
 
-function big(number: number, code: BigCode, name: TypeName, cells: CellsConstructor, min: bigint, max: bigint): ElementType {
+function big(
+  number: number,
+  code: BigCode,
+  name: TypeName,
+  cells: CellsConstructor,
+  min: bigint,
+  max: bigint,
+): ElementType {
   const toCell = (value: unknown, what: string): bigint => {
     if (typeof value !== 'bigint' && typeof value !== 'number') {
       throw typeError(`${what}: ${name} takes a BigInt or a safe integer, not ${show(value)}`);
@@ -73,16 +87,24 @@ function big(number: number, code: BigCode, name: TypeName, cells: CellsConstruc
       throw rangeError(`${what}: ${value} is not a safe integer; give a BigInt (${name})`);
     }
     const cell = BigInt(value);
-    if (cell < min || cell > max) throw rangeError(`${what}: ${cell}n is not from ${min}n to ${max}n (${name})`);
+    if (cell < min || cell > max)
+      throw rangeError(`${what}: ${cell}n is not from ${min}n to ${max}n (${name})`);
     return cell;
   };
   return { number, code, name, cells, atomic: 'add', min, max, toCell, fromCell: same };
 }
 
-function float(number: number, code: FloatCode, name: TypeName, cells: CellsConstructor, max: number): ElementType {
+function float(
+  number: number,
+  code: FloatCode,
+  name: TypeName,
+  cells: CellsConstructor,
+  max: number,
+): ElementType {
   const toCell = (value: unknown, what: string): number => {
     if (typeof value !== 'number') throw typeError(`${what}: ${name} takes a number, not ${show(value)}`);
-    if (Number.isFinite(value) && Math.abs(value) > max) throw rangeError(`${what}: ${value} does not fit in a ${name}`);
+    if (Number.isFinite(value) && Math.abs(value) > max)
+      throw rangeError(`${what}: ${value} does not fit in a ${name}`);
     return value;
   };
   return { number, code, name, cells, atomic: false, min: -max, max, toCell, fromCell: same };
@@ -116,9 +138,12 @@ const byte: ElementType = {
     if (typeof value === 'string' && value.length === 1) cell = value.charCodeAt(0);
     else if (value instanceof Uint8Array && value.length === 1) cell = value[0];
     if (typeof cell !== 'number') {
-      throw typeError(`${what}: bytes takes a number, a one-character string or a Uint8Array of one byte, not ${show(value)}`);
+      throw typeError(
+        `${what}: bytes takes a number, a one-character string or a Uint8Array of one byte, not ${show(value)}`,
+      );
     }
-    if (!Number.isInteger(cell) || cell < 0 || cell > 255) throw rangeError(`${what}: ${show(value)} is not one byte`);
+    if (!Number.isInteger(cell) || cell < 0 || cell > 255)
+      throw rangeError(`${what}: ${show(value)} is not one byte`);
     return cell;
   },
   fromCell: same,
@@ -133,7 +158,8 @@ const character: ElementType = {
   min: 0,
   max: 0xffff,
   toCell(value, what) {
-    if (typeof value !== 'string') throw typeError(`${what}: utf16 takes a string of one character, not ${show(value)}`);
+    if (typeof value !== 'string')
+      throw typeError(`${what}: utf16 takes a string of one character, not ${show(value)}`);
     if (value.length !== 1) throw rangeError(`${what}: ${show(value)} is not one UTF-16 code unit`);
     return value.charCodeAt(0);
   },

@@ -39,7 +39,9 @@ export class Value<T extends TypeCode | TypeName = TypeCode | TypeName> extends 
     try {
       const next: unknown = change(this.value);
       if (typeof (next as PromiseLike<unknown> | undefined)?.then === 'function') {
-        throw typeError('Value.update(): the function must not be async: the lock is released when it returns');
+        throw typeError(
+          'Value.update(): the function must not be async: the lock is released when it returns',
+        );
       }
       this.value = next as ValueInput<T>;
       return this.value;

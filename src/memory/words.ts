@@ -28,7 +28,9 @@ function wasmSlots(): SlotMemory | null {
   try {
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     native.mapSlots(memory.buffer);
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(moduleBytes(pages)), { a: { m: memory } });
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(moduleBytes(pages)), {
+      a: { m: memory },
+    });
     return { buffer: memory.buffer, cas: instance.exports['cas'] as CompareExchange };
   } catch {
     return null; // whatever is missing here: the other way needs none of it, and reports its own failure
@@ -38,7 +40,11 @@ function wasmSlots(): SlotMemory | null {
 function externalSlots(): SlotMemory {
   const buffer = native.slots();
   const words = new Int32Array(buffer);
-  return { buffer, cas: (offset, expected, replacement) => Atomics.compareExchange(words, offset >> 2, expected, replacement) };
+  return {
+    buffer,
+    cas: (offset, expected, replacement) =>
+      Atomics.compareExchange(words, offset >> 2, expected, replacement),
+  };
 }
 
 /**

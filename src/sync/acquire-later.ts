@@ -14,7 +14,14 @@ export interface Acquisition<G> {
 }
 
 /** Queues an acquisition; the promise ends with the guard, a TimeoutError, the signal's reason, or a ClosedError. */
-export function acquireLater<G>({ state, handle, what, timeout, signal, granted }: Acquisition<G>): Promise<G> {
+export function acquireLater<G>({
+  state,
+  handle,
+  what,
+  timeout,
+  signal,
+  granted,
+}: Acquisition<G>): Promise<G> {
   return new Promise<G>((resolve, rejectWith) => {
     const since = performance.now();
     let timer: NodeJS.Timeout | undefined;

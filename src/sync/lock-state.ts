@@ -76,7 +76,8 @@ export class LockState {
 
   /** Whether this environment's acquisition still stands: somebody else may have released it. */
   get reallyHeld(): boolean {
-    if (this.held && (Atomics.load(slotWords, this.offset >> 2) & ownerMask) !== me) this.ticket = (this.ticket + 1) | 0;
+    if (this.held && (Atomics.load(slotWords, this.offset >> 2) & ownerMask) !== me)
+      this.ticket = (this.ticket + 1) | 0;
     return this.held;
   }
 
@@ -197,7 +198,8 @@ export class LockState {
     this.#waitId = 0;
     this.fast = this.offset;
     // passedOn: our loop was busy and others waited, so the thread let them have the lock; we stand in line again.
-    if (outcome === Outcome.acquired || outcome === Outcome.abandoned) this.#grantFirst(outcome === Outcome.abandoned);
+    if (outcome === Outcome.acquired || outcome === Outcome.abandoned)
+      this.#grantFirst(outcome === Outcome.abandoned);
     this.#arm();
   }
 
@@ -209,4 +211,3 @@ export class LockState {
     else first.grant(abandoned);
   }
 }
-

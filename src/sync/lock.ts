@@ -64,11 +64,7 @@ export class Lock extends LockHandle {
    */
   acquireSync(options?: number | SyncWaitOptions): Guard {
     const { state } = this;
-    if (
-      options === undefined &&
-      state !== null &&
-      cas(state.fast, 0, me) === 0
-    ) {
+    if (options === undefined && state !== null && cas(state.fast, 0, me) === 0) {
       return new Guard(state, state.take(), false);
     }
     return this.#acquireSyncSlow(options);
@@ -105,7 +101,10 @@ export class Lock extends LockHandle {
   }
 
   /** Runs `body` while holding the lock, and releases it whatever happens. Resolves to what `body` returns. */
-  async runExclusive<T>(body: (guard: Guard) => T | PromiseLike<T>, options?: number | WaitOptions): Promise<T> {
+  async runExclusive<T>(
+    body: (guard: Guard) => T | PromiseLike<T>,
+    options?: number | WaitOptions,
+  ): Promise<T> {
     const guard = await this.acquire(options);
     try {
       return await body(guard);

@@ -37,7 +37,10 @@ export class RLockGuard implements Disposable {
   /** Enters once more, from the task that holds this guard. Never waits. */
   acquire(): RLockGuard {
     if (this.#released || this.#state.ticket !== this.#ticket || !this.#state.reallyHeld) {
-      throw new MultiprocessingError('ERR_MP_NOT_HELD', 'RLockGuard.acquire(): this guard no longer holds the lock');
+      throw new MultiprocessingError(
+        'ERR_MP_NOT_HELD',
+        'RLockGuard.acquire(): this guard no longer holds the lock',
+      );
     }
     return new RLockGuard(this.#state, this.abandoned);
   }
@@ -66,7 +69,8 @@ export class RLock extends LockHandle {
   /** @internal */
   constructor(reference: Reference);
   constructor(reference?: unknown) {
-    if (reference !== undefined && !(reference instanceof Reference)) throw typeError('new RLock(): takes no argument');
+    if (reference !== undefined && !(reference instanceof Reference))
+      throw typeError('new RLock(): takes no argument');
     super(reference ?? Reference.create(native.layout.kindLock, 1));
   }
 
@@ -126,13 +130,19 @@ export class RLock extends LockHandle {
     if (!state.reallyHeld) {
       const { owner } = this;
       const held = owner === null ? 'it is free' : `${owner.name} (pid ${owner.pid}) holds it`;
-      throw new MultiprocessingError('ERR_MP_NOT_OWNER', `RLock.release(): not held by this environment: ${held}`);
+      throw new MultiprocessingError(
+        'ERR_MP_NOT_OWNER',
+        `RLock.release(): not held by this environment: ${held}`,
+      );
     }
     if (--depthOf(state).depth <= 0) state.release();
   }
 
   /** Runs `body` while holding the lock, and releases it whatever happens. Resolves to what `body` returns. */
-  async runExclusive<T>(body: (guard: RLockGuard) => T | PromiseLike<T>, options?: number | WaitOptions): Promise<T> {
+  async runExclusive<T>(
+    body: (guard: RLockGuard) => T | PromiseLike<T>,
+    options?: number | WaitOptions,
+  ): Promise<T> {
     const guard = await this.acquire(options);
     try {
       return await body(guard);

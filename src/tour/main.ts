@@ -73,7 +73,11 @@ async function count(name: string, processes: number, mode: Mode, found: Found):
     words: new RawValue('i', 0),
     lock: new Lock(),
   } satisfies Shared;
-  const bar = new SingleBar({ format: `${name.padEnd(14)} [{bar}] {percentage}%  {value}/{total} files`, clearOnComplete: true, hideCursor: true });
+  const bar = new SingleBar({
+    format: `${name.padEnd(14)} [{bar}] {percentage}%  {value}/{total} files`,
+    clearOnComplete: true,
+    hideCursor: true,
+  });
   if (process.stdout.isTTY) bar.start(found.files.length, 0);
   const follow = setInterval(() => {
     bar.update(Math.min(shared.next.value, found.files.length));
@@ -92,7 +96,10 @@ async function count(name: string, processes: number, mode: Mode, found: Found):
 }
 
 function tableOf(one: Result, several: readonly Result[]): string {
-  const table = new Table({ head: ['', 'time', 'speed-up', 'words', 'total'], style: { head: [], border: [] } });
+  const table = new Table({
+    head: ['', 'time', 'speed-up', 'words', 'total'],
+    style: { head: [], border: [] },
+  });
   for (const result of [one, ...several]) {
     const lost = one.words - result.words;
     const exact = lost === 0 && result.bytes === one.bytes;

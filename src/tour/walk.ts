@@ -30,7 +30,11 @@ export function walk(directory: string): Found {
   return found;
 }
 
-function look(path: string, isLink: boolean, found: { files: string[]; bytes: number; problems: Problem[] }): void {
+function look(
+  path: string,
+  isLink: boolean,
+  found: { files: string[]; bytes: number; problems: Problem[] },
+): void {
   try {
     const stats = isLink ? statSync(path) : lstatSync(path);
     if (stats.isFile()) {

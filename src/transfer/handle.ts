@@ -30,7 +30,7 @@ const openers = new Map<string, (handle: never) => object>();
 
 /** Tells how handles of a kind become objects again. Once per kind, at import. */
 export function registerKind<H extends Handle>(kind: string, open: (handle: H) => object): void {
-  openers.set(kind, open as (handle: never) => object);
+  openers.set(kind, open);
 }
 
 export function isShareable(value: object): value is Shareable {

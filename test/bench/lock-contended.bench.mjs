@@ -5,7 +5,12 @@ import { countUnderLock, holdAndWait } from './targets/contenders.mjs';
 
 /** Two processes count under one lock for a while; sections per second of both together. */
 async function contend(ms) {
-  const [lock, cell, ready, stop] = [new Lock(), new RawValue('i', 0), new RawValue('i', 0), new RawValue('i', 0)];
+  const [lock, cell, ready, stop] = [
+    new Lock(),
+    new RawValue('i', 0),
+    new RawValue('i', 0),
+    new RawValue('i', 0),
+  ];
   const both = [0, 1].map(() => new Process(countUnderLock, lock, cell, ready, stop).start());
   while (ready.value < 2) await new Promise(setImmediate);
   const start = performance.now();
@@ -64,7 +69,11 @@ export async function bench({ smoke }) {
   });
   const all = [];
   for (let round = 0; round < rounds; round++) all.push(await waits(ms));
-  const perRound = (q) => quantile(all.map((list) => quantile(list, q)), 0.5);
+  const perRound = (q) =>
+    quantile(
+      all.map((list) => quantile(list, q)),
+      0.5,
+    );
   return {
     title: 'lock, two processes',
     rows: [

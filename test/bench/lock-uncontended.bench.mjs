@@ -19,7 +19,8 @@ print(min(run(N) - empty(N) for r in range(5)))
 export async function bench({ smoke }) {
   const rounds = smoke ? 1 : 7;
   const n = smoke ? 10_000 : 1_000_000;
-  const py = (setup, body) => () => (hasPython ? python(pairs(setup, body).replaceAll('N)', `${n})`).replaceAll('(n)', '(n)')) : NaN);
+  const py = (setup, body) => () =>
+    hasPython ? python(pairs(setup, body).replaceAll('N)', `${n})`).replaceAll('(n)', '(n)')) : NaN;
   const m = await interleave(rounds, {
     guard: () => freshNode('lock-pair', 'guard', n),
     exclusive: () => freshNode('lock-pair', 'exclusive', n),
@@ -38,11 +39,25 @@ export async function bench({ smoke }) {
         unit: 'ns',
         ours: m.guard,
         goal: '≤ 25 ns, ≥ 2.5x CPython',
-        peers: { 'CPython Lock acquire + release': m.pyPair, 'CPython with lock': m.pyWith, 'two bare Atomics (floor)': m.cas },
+        peers: {
+          'CPython Lock acquire + release': m.pyPair,
+          'CPython with lock': m.pyWith,
+          'two bare Atomics (floor)': m.cas,
+        },
       },
       { what: 'runExclusiveSync', unit: 'ns', ours: m.exclusive, peers: { 'CPython with lock': m.pyWith } },
-      { what: 'Value.update(v => v + 1)', unit: 'ns', ours: m.update, peers: { 'CPython with v.get_lock(): v.value += 1': m.pyValue } },
-      { what: 'Value.add(1)', unit: 'ns', ours: m.add, peers: { 'CPython with v.get_lock(): v.value += 1': m.pyValue } },
+      {
+        what: 'Value.update(v => v + 1)',
+        unit: 'ns',
+        ours: m.update,
+        peers: { 'CPython with v.get_lock(): v.value += 1': m.pyValue },
+      },
+      {
+        what: 'Value.add(1)',
+        unit: 'ns',
+        ours: m.add,
+        peers: { 'CPython with v.get_lock(): v.value += 1': m.pyValue },
+      },
     ],
   };
 }

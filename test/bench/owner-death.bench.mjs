@@ -24,7 +24,12 @@ export async function bench({ smoke }) {
   return {
     title: 'death of a busy owner',
     rows: [
-      { what: 'SIGKILL → the next one owns the lock, p50', unit: 'µs', ours: quantile(times, 0.5), goal: '≤ 400 µs; CPython: never' },
+      {
+        what: 'SIGKILL → the next one owns the lock, p50',
+        unit: 'µs',
+        ours: quantile(times, 0.5),
+        goal: '≤ 400 µs; CPython: never',
+      },
       { what: 'the same, p90', unit: 'µs', ours: quantile(times, 0.9) },
       { what: 'the same, longest', unit: 'µs', ours: quantile(times, 1) },
     ],

@@ -44,7 +44,12 @@ export async function bench({ smoke }) {
         ours: m.ours,
         peers: { 'child_process.fork + exit': m.fork, 'CPython spawn, start + join': m.python },
       },
-      { what: 'run(fn): until its result', unit: 'ms', ours: m.result, peers: { 'child_process.fork + exit': m.fork } },
+      {
+        what: 'run(fn): until its result',
+        unit: 'ms',
+        ours: m.result,
+        peers: { 'child_process.fork + exit': m.fork },
+      },
     ],
   };
 }

@@ -16,13 +16,23 @@ const benches = readdirSync(here)
 
 const commit = () => {
   try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
   } catch {
     return null;
   }
 };
-const machine = { cpu: os.cpus()[0]?.model, cores: os.availableParallelism(), kernel: os.release(), node: process.version };
-console.log(`${machine.cores} × ${machine.cpu}, Linux ${machine.kernel}, Node ${machine.node}; processes are not pinned`);
+const machine = {
+  cpu: os.cpus()[0]?.model,
+  cores: os.availableParallelism(),
+  kernel: os.release(),
+  node: process.version,
+};
+console.log(
+  `${machine.cores} × ${machine.cpu}, Linux ${machine.kernel}, Node ${machine.node}; processes are not pinned`,
+);
 
 const results = [];
 for (const name of benches) {
@@ -42,4 +52,7 @@ for (const name of benches) {
 }
 mkdirSync(new URL('../../build/bench/', here), { recursive: true });
 const file = new URL('../../build/bench/results.json', here);
-writeFileSync(file, JSON.stringify({ date: new Date().toISOString(), commit: commit(), smoke, machine, results }, null, 2));
+writeFileSync(
+  file,
+  JSON.stringify({ date: new Date().toISOString(), commit: commit(), smoke, machine, results }, null, 2),
+);

@@ -23,7 +23,8 @@ constexpr size_t kUncheckedBytes = size_t{1} << 20;
 
 int memfd(const char* label, unsigned flags) {
   int fd = static_cast<int>(syscall(SYS_memfd_create, label, flags | kNoexecSeal));
-  if (fd < 0 && errno == EINVAL) fd = static_cast<int>(syscall(SYS_memfd_create, label, flags));  // before Linux 6.3
+  if (fd < 0 && errno == EINVAL)
+    fd = static_cast<int>(syscall(SYS_memfd_create, label, flags));  // before Linux 6.3
   return fd;
 }
 
@@ -59,7 +60,8 @@ uint64_t cgroup_available() {
     if (at == nullptr || (version[0] == '0' && at != text && at[-1] != '\n')) continue;
     at += strlen(version);
     const bool v2 = version[0] == '0';
-    snprintf(dir, sizeof dir, "%s%.*s", v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory", static_cast<int>(strcspn(at, "\n")), at);
+    snprintf(dir, sizeof dir, "%s%.*s", v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory",
+             static_cast<int>(strcspn(at, "\n")), at);
     for (const size_t root = strlen(v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory"); strlen(dir) >= root;) {
       char path[1300];
       uint64_t limit, used, cache = 0;

@@ -11,16 +11,17 @@
 namespace mp::platform {
 namespace {
 
-constexpr long kFutexWaitv = 449;      // the same number on every architecture
-constexpr uint32_t kFutex32 = 2;       // FUTEX2_SIZE_U32, without FUTEX2_PRIVATE: words are shared between processes
+constexpr long kFutexWaitv = 449;  // the same number on every architecture
+constexpr uint32_t kFutex32 =
+    2;  // FUTEX2_SIZE_U32, without FUTEX2_PRIVATE: words are shared between processes
 constexpr int64_t kSingleWordNs = 5'000'000;
 
-struct Waiter {                        // struct futex_waitv; libc headers of our floor do not know it
+struct Waiter {  // struct futex_waitv; libc headers of our floor do not know it
   uint64_t value, address;
   uint32_t flags, reserved;
 };
 
-std::atomic<bool> no_waitv{false};     // ENOSYS from an old kernel, EPERM from a seccomp filter
+std::atomic<bool> no_waitv{false};  // ENOSYS from an old kernel, EPERM from a seccomp filter
 
 timespec to_timespec(int64_t ns) {
   if (ns < 0) ns = 0;
@@ -56,7 +57,9 @@ void pause() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
-  asm volatile("isb" ::: "memory");  // yield is a no-op on most arm64 cores; isb takes about as long as x86's pause
+  asm volatile(
+      "isb" ::
+          : "memory");  // yield is a no-op on most arm64 cores; isb takes about as long as x86's pause
 #endif
 }
 
