@@ -135,7 +135,6 @@ Napi::Value enter(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Environment& e = self(info);
   if (e.me == 0) {
-    platform::allow_death_confirmation();
     const uint32_t pid = platform::process_id();
     const Identity who{pid, platform::thread_id(), info[0].As<Napi::Number>().Uint32Value(),
                        platform::process_start_time(pid)};

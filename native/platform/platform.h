@@ -89,8 +89,6 @@ uint32_t token_layout();
 /// inside a system call. Bounded by one second. `pid` 0 or a process that lives on (a worker thread's end, exec): only
 /// what still runs of the dead thread itself is waited for, which is nothing.
 void confirm_death(uint32_t pid);
-/// Lets others confirm this process's death. Once per process, before the first token is taken.
-void allow_death_confirmation();
 
 // ---- Memory ----------------------------------------------------------------------------------------------------------
 

@@ -45,7 +45,6 @@ bool token_dead(const Token*, uint32_t) { return true; }
 bool token_is_polled() { return true; }
 uint32_t token_layout() { return 0; }
 void confirm_death(uint32_t) {}
-void allow_death_confirmation() {}
 
 Failure memory_create(const char*, size_t, int*) { return kUnsupported; }
 Failure memory_file(const char*, int*) { return kUnsupported; }

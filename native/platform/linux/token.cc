@@ -9,9 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <linux/membarrier.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +57,8 @@ uint32_t find_word_offset() {
   return offset;
 }
 
+constexpr useconds_t kBlindGraceMicros = 10'000;
+
 bool kernel_has_robust_lists() {
   void* head;
   size_t length;
@@ -96,19 +96,23 @@ bool thread_is_killed_and_runs(const char* stat_path) {
   return false;
 }
 
-bool a_killed_thread_runs(uint32_t pid) {
+/// Waits for each such thread in turn: a process that is being killed makes no new ones.
+void wait_for_killed_threads(uint32_t pid, int64_t give_up_at) {
   char path[352];
   snprintf(path, sizeof path, "/proc/%u/task", pid);
   DIR* tasks = opendir(path);
-  if (tasks == nullptr) return false;
-  bool any = false;
-  while (const dirent* task = any ? nullptr : readdir(tasks)) {
+  if (tasks == nullptr) {
+    // It is gone altogether; or nothing can be seen here (no /proc): then a grace must do.
+    if (errno != ENOENT || access("/proc/self/task", X_OK) != 0) usleep(kBlindGraceMicros);
+    return;
+  }
+  while (const dirent* task = readdir(tasks)) {
     if (task->d_name[0] == '.') continue;
     snprintf(path, sizeof path, "/proc/%u/task/%s/stat", pid, task->d_name);
-    any = thread_is_killed_and_runs(path);
+    // Asleep, not yielding: a processor must be free for the dying.
+    while (thread_is_killed_and_runs(path) && monotonic_now() < give_up_at) usleep(20);
   }
   closedir(tasks);
-  return any;
 }
 
 }  // namespace
@@ -166,18 +170,13 @@ uint32_t token_layout() {
          (kind().polled ? 1u << 31 : 0);
 }
 
-void allow_death_confirmation() { syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0); }
-
 void confirm_death(uint32_t pid) {
   // The dying thread itself has ended: its token says so. What may still run are other threads of its process, in user
-  // code for the time of an interrupt (the barrier ends that), or inside a system call that writes to shared memory: a
-  // read(2) of the thread pool goes on for milliseconds after the kill.
-  syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
-  if (pid == 0) return;
-  const int64_t give_up_at = monotonic_now() + 1'000'000'000;
-  // A process that lives on, after exec or a worker thread's end, has no such thread. It need not be the main thread that
-  // died first: a worker's token may be marked while the main thread is still in the middle of a read(2).
-  while (a_killed_thread_runs(pid) && monotonic_now() < give_up_at) sched_yield();
+  // code for the time of an interrupt, or inside a system call that writes to shared memory: a read(2) of the thread
+  // pool goes on for milliseconds after the kill. It need not be the main thread that died first: a worker's token may
+  // be marked while the main thread is still in the middle of such a call. A process that lives on, after exec or a
+  // worker thread's end, has no such thread.
+  if (pid != 0) wait_for_killed_threads(pid, monotonic_now() + 1'000'000'000);
 }
 
 }  // namespace mp::platform

@@ -249,7 +249,6 @@ bool token_dead(const Token*, uint32_t value) { return value == 0 || (value & kD
 bool token_is_polled() { return false; }
 uint32_t token_layout() { return 1; }
 void confirm_death(uint32_t) { step(); }
-void allow_death_confirmation() {}
 Failure memory_reserve(int, size_t, size_t) { return {}; }
 
 }  // namespace mp::platform

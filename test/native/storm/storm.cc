@@ -207,7 +207,6 @@ void use_objects(OwnerId me) {
   die_at = point_name;
   die_after = after;
   in_worker = true;
-  platform::allow_death_confirmation();
   for (;;) {
     const OwnerId me = test::enter(arena);
     memset(opened, 0, sizeof opened);
@@ -314,7 +313,6 @@ int main(int count, char** words) {
   CHECK(shared != MAP_FAILED && lock_count <= kLocks && options.workers <= kSlots);
   for (const char* name : kPointNames) point(name);
   arena = make_arena();
-  platform::allow_death_confirmation();
   const OwnerId keeper = test::enter(arena);
   for (uint32_t i = 0; i < lock_count; i++)
     locks[i] = create(arena, keeper), lock_generations[i] = generation_of(arena, locks[i]);

@@ -50,7 +50,6 @@ void nap(int64_t ns) {
 }
 
 void own(const Arena& arena, uint32_t l) {
-  platform::allow_death_confirmation();
   const OwnerId me = enter(arena);
   CHECK(open(arena, me, l, generation_of(arena, l)));
   CHECK(lock_try(arena, arena.slot(l), me) == Outcome::acquired);
@@ -62,12 +61,17 @@ void read_on() {
     if (pread(source, target, kBytes, 0) < 0) abort();
   }
 }
+void store_on() {
+  volatile unsigned char* to = target;
+  for (shared->reads = 1;;)
+    for (size_t i = kBytes - kTail; i < kBytes; i++) to[i] = 0xaa;
+}
 
-/// Kills such an owner in the middle of a read, takes the lock over, writes, and looks whether that is overwritten.
-int overwritten(bool owner_is_main, int rounds, bool confirm) {
+/// Kills such an owner while another of its threads writes, takes the lock over, writes, and looks whether that is
+/// overwritten.
+int overwritten(bool owner_is_main, int rounds, bool confirm, void (*write_on)() = read_on) {
   prepare();
   Arena arena = make_arena();
-  platform::allow_death_confirmation();
   const OwnerId me = enter(arena);
   const uint32_t l = create(arena, me);
   int bad = 0;
@@ -77,7 +81,7 @@ int overwritten(bool owner_is_main, int rounds, bool confirm) {
     if (child == 0) {
       if (owner_is_main) {
         own(arena, l);
-        std::thread(read_on).detach();
+        std::thread(write_on).detach();
         for (;;) pause();
       }
       std::thread([&] {
@@ -85,7 +89,7 @@ int overwritten(bool owner_is_main, int rounds, bool confirm) {
         for (;;) pause();
       }).detach();
       while (shared->holds == 0) sched_yield();
-      read_on();
+      write_on();
     }
     while (shared->holds == 0 || shared->reads == 0) sched_yield();
     nap(200'000 + round % 7 * 300'000);
@@ -126,6 +130,14 @@ TEST("death: so is one of the main thread when the owner is a worker thread") {
   const int with = overwritten(false, 30, true);
   if (with != 0) fprintf(stderr, "%d of 30\n", with);
   CHECK(with == 0);
+}
+
+TEST("death: other threads of a dead owner have made their last store before the lock has a new owner") {
+  for (const bool owner_is_main : {true, false}) {
+    const int without = overwritten(owner_is_main, 15, false, store_on);
+    printf("  overwritten by a dead owner's store: %d of 15 without confirming\n", without);
+    CHECK(overwritten(owner_is_main, 30, true, store_on) == 0);
+  }
 }
 
 TEST("death: exec ends the owner, its process lives on") {
