@@ -91,7 +91,7 @@ export class SharedMemory implements Disposable, Shareable {
    */
   constructor(options: SharedMemoryOptions);
   /** @internal */
-  // eslint-disable-next-line @typescript-eslint/unified-signatures -- not the user's
+
   constructor(segment: Segment);
   constructor(given: SharedMemoryOptions | Segment) {
     const what = 'new SharedMemory()';

@@ -13,6 +13,7 @@ export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`;
-  if (typeof value === 'object' && value !== null) return `[${value.constructor?.name ?? 'object'}]`;
+  if (typeof value === 'object' && value !== null)
+    return `[${(value.constructor as { name?: string } | undefined)?.name ?? 'object'}]`;
   return String(value);
 }

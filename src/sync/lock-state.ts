@@ -48,8 +48,11 @@ export class LockState {
 
   /** The state of a lock in this environment. */
   static of(reference: Reference): LockState {
-    if (!(reference.local instanceof LockState)) reference.local = new LockState(reference);
-    return reference.local as LockState;
+    const known = reference.local;
+    if (known instanceof LockState) return known;
+    const state = new LockState(reference);
+    reference.local = state;
+    return state;
   }
 
   /** An acquisition begins; returns its ticket. */

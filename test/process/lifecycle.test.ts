@@ -171,7 +171,7 @@ test('inspect shows what Python shows', async () => {
   ]);
 });
 
-test('200 processes in turn leave no descriptor', async () => {
+test('60 processes in turn leave no descriptor', async () => {
   const got = await runJson(
     `${head}
     import { readdirSync } from 'node:fs';
@@ -221,7 +221,7 @@ test('too few descriptors: EMFILE, and nothing is left', async () => {
   const end = await runScript(
     `
     import { spawnSync } from 'node:child_process';
-    const r = spawnSync('sh', ['-c', 'ulimit -n 40; exec "$0" "$@"', process.execPath, process.argv[2]], { encoding: 'utf8' });
+    const r = spawnSync('sh', ['-c', 'ulimit -n 200; exec "$0" "$@"', process.execPath, process.argv[2]], { encoding: 'utf8' });
     process.stdout.write(r.stdout); process.stderr.write(r.stderr); process.exitCode = r.status ?? 99;`,
     {
       args: [new URL('../fixtures/few-descriptors.mjs', import.meta.url).pathname],

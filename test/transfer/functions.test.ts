@@ -62,7 +62,7 @@ test('functions that no module exports are errors that say where they are', asyn
     /^Function here \(defined at file:.*\.mjs:\d+:\d+\) cannot be found by another process: its module does not export it\. Export it/,
   );
   expect(messages[1]).toMatch(/^An anonymous function \(defined at/);
-  expect(messages[2]).toMatch(/^Function unexported \(defined at .*exports\.mjs:17:\d+\)/);
+  expect(messages[2]).toMatch(/^Function unexported \(defined at .*exports\.mjs:\d+:\d+\)/);
   expect(messages[4]).toContain('bind() made it');
   expect(messages[5]).toContain('it is native code');
   expect(messages[6]).toContain('(defined at evaluated code:1:');
