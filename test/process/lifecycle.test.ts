@@ -179,7 +179,7 @@ test('60 processes in turn leave no descriptor', async () => {
     const one = async (i) => { const p = new mp.Process(tasks.echo, i).start(); if (i % 3 === 0) p.sentinel; if (i % 2) p.joinSync(); await p.result(); await p.join(); p.close(); };
     await one(0); await new Promise(setImmediate);
     const before = fds();
-    for (let i = 0; i < 200; i += 4) await Promise.all([one(i), one(i + 1), one(i + 2), one(i + 3)]);
+    for (let i = 0; i < 60; i += 4) await Promise.all([one(i), one(i + 1), one(i + 2), one(i + 3)]);
     await new Promise(setImmediate);
     out([before, fds()]);`,
     { timeout: 110_000 },
