@@ -12,6 +12,7 @@ export {
 
 export type { Guard } from './sync/guard.js';
 export { Lock } from './sync/lock.js';
+export type { NamedLockFacts, NamedLockOptions } from './sync/named-lock.js';
 export { RLock, type RLockGuard } from './sync/rlock.js';
 export type { Owner } from './sync/owner.js';
 export type { SyncWaitOptions, WaitOptions } from './sync/wait-options.js';

@@ -4,7 +4,7 @@ namespace mp {
 
 platform::Failure arena_format(const Arena& arena, uint64_t id) {
   if (auto failed = platform::memory_reserve(arena.fd, 0, kBitmapsOffset)) return failed;
-  for (uint32_t i = 0; i < kParticipantMax; i++) platform::token_init(&arena.participant(i).token);
+  for (uint32_t i = 0; i < kParticipantMax; i++) platform::token_init(arena.token(i));
   arena.header().slots_reserved.store(0, std::memory_order_relaxed);
   arena.header().free_hint.store(1, std::memory_order_relaxed);
   if (auto failed = arena_grow(arena)) return failed;

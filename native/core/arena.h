@@ -5,17 +5,39 @@
 
 namespace mp {
 
+/// Where the parts of an arena lie: of a process tree's, or of a named lock's (named_lock.h).
+struct ArenaPlan {
+  size_t header, participants, participant_stride, tokens,
+      slots;  // tokens: a stride apart like their participants
+  uint32_t participant_max;
+  bool
+      has_objects;  // else the one lock of slot 0, no holder bitmaps, and participants that are not reserved beforehand
+  platform::TokenForm token_form;
+};
+inline constexpr ArenaPlan kTreePlan{kArenaHeaderOffset,
+                                     kParticipantsOffset,
+                                     sizeof(Participant),
+                                     kParticipantsOffset + offsetof(Participant, token),
+                                     kSlotsOffset,
+                                     kParticipantMax,
+                                     true,
+                                     platform::TokenForm::whole};
+
 /// A mapping of the arena in this process. Cheap to copy; the mapping lasts as long as the process.
 struct Arena {
   unsigned char* base = nullptr;
   int fd = -1;
+  const ArenaPlan* plan = &kTreePlan;
 
   SegmentHeader& segment() const { return *reinterpret_cast<SegmentHeader*>(base); }
-  ArenaHeader& header() const { return *reinterpret_cast<ArenaHeader*>(base + kArenaHeaderOffset); }
+  ArenaHeader& header() const { return *reinterpret_cast<ArenaHeader*>(base + plan->header); }
   Participant& participant(uint32_t slot) const {
-    return reinterpret_cast<Participant*>(base + kParticipantsOffset)[slot];
+    return *reinterpret_cast<Participant*>(base + plan->participants + slot * plan->participant_stride);
   }
-  Slot& slot(uint32_t index) const { return reinterpret_cast<Slot*>(base + kSlotsOffset)[index]; }
+  platform::Token* token(uint32_t slot) const {
+    return reinterpret_cast<platform::Token*>(base + plan->tokens + slot * plan->participant_stride);
+  }
+  Slot& slot(uint32_t index) const { return reinterpret_cast<Slot*>(base + plan->slots)[index]; }
   /// The cell of a participant's holder bitmap that has the bit of an object.
   Word& holder_cell(uint32_t participant, uint32_t index) const {
     return reinterpret_cast<Word*>(base + kBitmapsOffset + participant * kBitmapBytes)[index / 32];

@@ -89,7 +89,8 @@ struct alignas(64) Participant {
   Word thread;       // the system's thread id
   Word environment;  // 0: main thread; else the worker thread's id
   std::atomic<uint64_t> start_time;
-  uint32_t reserved[8];
+  std::atomic<uint64_t> pid_namespace;  // in which pid and thread mean something; 0: in everybody's
+  uint32_t reserved[6];
   std::atomic<char> name[kNameBytes];  // UTF-8, NUL-terminated; may be torn while it is being changed
 };
 
@@ -147,6 +148,7 @@ static_assert(kSlotsOffset % kPage == 0 && kSlotsPerChunk * sizeof(Slot) % kPage
   PIN(Participant,   thread,               80,     4) \
   PIN(Participant,   environment,          84,     4) \
   PIN(Participant,   start_time,           88,     8) \
+  PIN(Participant,   pid_namespace,        96,     8) \
   PIN(Participant,   name,                128,    64) \
   PIN(Slot,          header,                0,     8) \
   PIN(Slot,          word,                  8,     4) \

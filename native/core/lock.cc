@@ -64,10 +64,17 @@ bool take_over(Contender& c, uint32_t word, const platform::Watch& token) {
     // A generation that is over has been swept, and its death confirmed before.
     Identity dead;
     char name[kNameBytes];
-    if (participant_info(c.arena, owner_of(word), &dead, name)) platform::confirm_death(dead.pid);
+    if (participant_info(c.arena, owner_of(word), &dead, name))
+      platform::confirm_death(dead.pid, dead.pid_namespace);
   }
   MP_POINT("lock.death_confirmed");
   return c.slot.word.compare_exchange_strong(word, c.me | kWaiters, memory_order_seq_cst);
+}
+
+/// Whether to look closer than at a token's mark, for having waited long where strangers can lose marks.
+bool may_miss_marks(const Contender& c, int64_t now) {
+  return c.parked && c.arena.plan->token_form == platform::TokenForm::apart &&
+         now - c.since >= kParkCeilingNs;
 }
 
 /// Hands a lock that `owner` holds to the waiter that claimed it. False: nobody to hand to, or nothing to hand over.
@@ -128,7 +135,7 @@ Step lock_step(Contender& c, int64_t now, ParkPlan* plan) {
       return owner == kAbandoned ? Step::abandoned : Step::acquired;
     }
     platform::Watch token{nullptr, 0};
-    if (owner_dead(c.arena, owner, &token)) {
+    if (owner_dead(c.arena, owner, &token) || (may_miss_marks(c, now) && owner_vanished(c.arena, owner))) {
       if (!take_over(c, word, token)) continue;
       drop_claim(c);
       return Step::abandoned;

@@ -24,6 +24,7 @@ constexpr bool is_live(uint32_t state) { return state & kLive; }
 void give_back_once(const Arena& arena, uint32_t slot) {
   Participant& p = arena.participant(slot);
   const OwnerId owner = owner_id(slot, p.state.load(memory_order_acquire) >> 1);
+  if (!arena.plan->has_objects) return lock_abandon(arena.slot(0), owner);
   if (uint32_t index = p.dropping.load(memory_order_acquire)) {  // P3
     object_free_unheld(arena, slot, index);
     MP_POINT("sweep.dropped");
@@ -56,6 +57,7 @@ void give_back(const Arena& arena, uint32_t slot) {
 
 /// Clears the bits that were granted to participant `slot` when it had just gone (P4).
 void clear_late_grants(const Arena& arena, uint32_t slot) {
+  if (!arena.plan->has_objects) return;
   const uint32_t regions = arena.participant(slot).regions.load(memory_order_acquire);
   for (uint32_t region = 0; region < 32; region++) {
     if (!(regions & 1u << region)) continue;
@@ -74,30 +76,45 @@ void end_generation(Participant& p) {
   MP_POINT("sweep.generation_ended");
 }
 
+void confirm_end(const Participant& p) {
+  platform::confirm_death(p.pid.load(memory_order_relaxed), p.pid_namespace.load(memory_order_relaxed));
+}
+
+/// Backs the pages of a participant that has never been. The header's count says which have: they are backed.
+platform::Failure reserve_participant(const Arena& arena, uint32_t slot) {
+  const ArenaPlan& plan = *arena.plan;
+  if (plan.has_objects || slot <= arena.header().participant_high.load(memory_order_acquire)) return {};
+  const size_t at = (plan.participants + slot * plan.participant_stride) / kPage * kPage;
+  return platform::memory_reserve(arena.fd, at, kPage);
+}
+
 /// Takes the token of a dead participant and sweeps it. False: it is alive, free, or somebody else is at it.
 bool sweep(const Arena& arena, uint32_t slot) {
   Participant& p = arena.participant(slot);
-  const uint32_t value = platform::token_word(&p.token)->load(memory_order_acquire);
-  if (!is_live(p.state.load(memory_order_acquire)) || !platform::token_dead(&p.token, value)) return false;
-  const auto take = platform::token_take(&p.token);
+  platform::Token* token = arena.token(slot);
+  const auto form = arena.plan->token_form;
+  const uint32_t value = platform::token_word(token, form)->load(memory_order_acquire);
+  if (!is_live(p.state.load(memory_order_acquire)) || !platform::token_dead(token, value)) return false;
+  const auto take = platform::token_take(token, form);
   if (take == platform::TokenTake::busy || take == platform::TokenTake::unsupported) return false;
   MP_POINT("sweep.token_taken");
   const bool dead = is_live(p.state.load(memory_order_acquire));
   if (dead) {
-    platform::confirm_death(p.pid.load(memory_order_relaxed));
+    confirm_end(p);
     give_back(arena, slot);
     end_generation(p);
   }
-  platform::token_release(&p.token);
+  platform::token_release(token, form);
   return dead;
 }
 
 }  // namespace
 
 OwnerId participant_enter(const Arena& arena, const Identity& who, platform::Failure* failed) {
-  for (uint32_t slot = 1; slot < kParticipantMax; slot++) {
+  for (uint32_t slot = 1; slot < arena.plan->participant_max; slot++) {
+    if ((*failed = reserve_participant(arena, slot))) return 0;
     Participant& p = arena.participant(slot);
-    const auto take = platform::token_take(&p.token);
+    const auto take = platform::token_take(arena.token(slot), arena.plan->token_form);
     if (take == platform::TokenTake::unsupported) {
       *failed = {95 /* EOPNOTSUPP */, "token_take"};
       return 0;
@@ -105,7 +122,7 @@ OwnerId participant_enter(const Arena& arena, const Identity& who, platform::Fai
     if (take == platform::TokenTake::busy) continue;
     MP_POINT("enter.token_taken");
     if (is_live(p.state.load(memory_order_acquire))) {
-      platform::confirm_death(p.pid.load(memory_order_relaxed));
+      confirm_end(p);
       give_back(arena, slot);
       end_generation(p);
     }
@@ -119,6 +136,7 @@ OwnerId participant_enter(const Arena& arena, const Identity& who, platform::Fai
     p.thread.store(who.thread, memory_order_release);
     p.environment.store(who.environment, memory_order_release);
     p.start_time.store(who.start_time, memory_order_release);
+    p.pid_namespace.store(who.pid_namespace, memory_order_release);
     p.name[0].store(0, memory_order_release);
     MP_POINT("enter.fields_written");
     const uint32_t generation = ((p.state.load(memory_order_relaxed) >> 1) + 1) % kGenerationMax;
@@ -136,7 +154,7 @@ void participant_leave(const Arena& arena, OwnerId me) {
   give_back(arena, slot);
   MP_POINT("leave.given_back");
   end_generation(p);
-  platform::token_release(&p.token);
+  platform::token_release(arena.token(slot), arena.plan->token_form);
 }
 
 void participant_rename(const Arena& arena, OwnerId me, const char* name) {
@@ -154,27 +172,45 @@ void participant_rename(const Arena& arena, OwnerId me, const char* name) {
 uint32_t participants_sweep(const Arena& arena) {
   uint32_t swept = 0;
   const uint32_t high = arena.header().participant_high.load(memory_order_acquire);
-  for (uint32_t slot = 1; slot <= high; slot++) swept += sweep(arena, slot) ? 1 : 0;
+  for (uint32_t slot = 1; slot <= high && slot < arena.plan->participant_max; slot++)
+    swept += sweep(arena, slot) ? 1 : 0;
   return swept;
 }
 
 bool owner_dead(const Arena& arena, OwnerId owner, platform::Watch* watch) {
+  if (owner_slot(owner) >= arena.plan->participant_max) return true;
   Participant& p = arena.participant(owner_slot(owner));
-  Word* word = platform::token_word(&p.token);
+  platform::Token* token = arena.token(owner_slot(owner));
+  Word* word = platform::token_word(token, arena.plan->token_form);
   const uint32_t value = word->load(memory_order_acquire);
   // The token is read before the state: the other way round a slot taken anew in between would look like the old owner.
   if (p.state.load(memory_order_acquire) != state_of(owner_generation(owner), true)) return true;
   *watch = {word, value};
-  return platform::token_dead(&p.token, value);
+  return platform::token_dead(token, value);
+}
+
+bool owner_vanished(const Arena& arena, OwnerId owner) {
+  Identity who;
+  char name[kNameBytes];
+  if (!participant_info(arena, owner, &who, name) || who.pid == 0) return false;
+  if (who.pid_namespace != 0 && who.pid_namespace != platform::pid_namespace()) return false;
+  return platform::process_start_time(who.pid) != who.start_time;
+}
+
+bool participant_stands(const Arena& arena, OwnerId me) {
+  return arena.participant(owner_slot(me)).state.load(memory_order_acquire) ==
+         state_of(owner_generation(me), true);
 }
 
 bool participant_info(const Arena& arena, OwnerId owner, Identity* who, char (&name)[kNameBytes]) {
+  if (owner_slot(owner) >= arena.plan->participant_max) return false;
   const Participant& p = arena.participant(owner_slot(owner));
   const uint32_t live = state_of(owner_generation(owner), true);
   if (p.state.load(memory_order_acquire) != live) return false;
   // acquire: the second look at `state` comes after these
   *who = {p.pid.load(memory_order_acquire), p.thread.load(memory_order_acquire),
-          p.environment.load(memory_order_acquire), p.start_time.load(memory_order_acquire)};
+          p.environment.load(memory_order_acquire), p.start_time.load(memory_order_acquire),
+          p.pid_namespace.load(memory_order_acquire)};
   for (uint32_t i = 0; i < kNameBytes; i++) name[i] = p.name[i].load(memory_order_acquire);
   name[kNameBytes - 1] = 0;
   return p.state.load(memory_order_acquire) == live;

@@ -10,9 +10,11 @@ struct Identity {
   uint32_t thread;
   uint32_t environment;
   uint64_t start_time;
+  uint64_t pid_namespace = 0;
 };
 
-/// Makes the calling thread a participant; never waits for another one. 0: all slots are taken by live ones.
+/// Makes the calling thread a participant; never waits for another one. 0: all slots are taken by live ones (EAGAIN), or
+/// *failed says what is missing.
 /// Sweeps the slot first if its last participant died.
 OwnerId participant_enter(const Arena& arena, const Identity& who, platform::Failure* failed);
 /// Ends the calling thread's participation: what it holds is given back exactly as if it had died.
@@ -25,6 +27,11 @@ uint32_t participants_sweep(const Arena& arena);
 
 /// Whether an owner is dead or gone. If not, *watch is the token word and value that change when it dies.
 bool owner_dead(const Arena& arena, OwnerId owner, platform::Watch* watch);
+/// Whether an owner whose token does not say so is dead all the same: its process is no more. For arenas that strangers
+/// can write to, where a mark may be lost. False if nothing can be known here (another pid namespace).
+bool owner_vanished(const Arena& arena, OwnerId owner);
+/// Whether `me` is who the arena says it is. False where memory was overwritten.
+bool participant_stands(const Arena& arena, OwnerId me);
 /// Who is behind an id, and under what name. False: that generation is over.
 bool participant_info(const Arena& arena, OwnerId owner, Identity* who, char (&name)[kNameBytes]);
 

@@ -46,6 +46,7 @@ void named_format(const NamedFacts& facts, NamedSegment* out) {
   out->segment.layout_version = kNamedLayoutVersion;
   out->segment.kind = facts.kind;
   out->segment.id = facts.id;
+  out->segment.token_layout = facts.token_layout;
   out->segment.size = kPage + out->named.data_bytes;
   out->segment.state.store(kReady, std::memory_order_relaxed);  // relaxed: a private copy
 }

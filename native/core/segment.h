@@ -13,7 +13,7 @@
 namespace mp {
 
 /// Beside kArenaSegment.
-enum NamedKind : uint32_t { kNamedArray = 2, kNamedList = 3 };
+enum NamedKind : uint32_t { kNamedArray = 2, kNamedList = 3, kNamedLock = 4 };
 
 /// Of its own, not the arena's: named segments outlive process trees, and files outlive boots.
 inline constexpr uint32_t kNamedLayoutVersion = 1;
@@ -46,8 +46,19 @@ struct NamedFacts {
   uint32_t rank;
   const uint64_t* shape;
   uint64_t id;
+  uint32_t token_layout = 0;  // of segments that have tokens
 };
-enum class NamedCheck { ok, too_short, not_ours, other_version, other_kind, unready, damaged, truncated };
+enum class NamedCheck {
+  ok,
+  too_short,
+  not_ours,
+  other_version,
+  other_kind,
+  unready,
+  damaged,
+  truncated,
+  other_libc
+};
 
 /// Bytes of data that a shape takes; 0 if a length is 0 or the product does not fit.
 uint64_t named_data_bytes(const uint64_t* shape, uint32_t rank, uint32_t element_bytes);

@@ -1,6 +1,7 @@
 // The arena, participants and objects for JavaScript. None of it is hot: node-addon-api.
 #include <napi.h>
 
+#include <limits>
 #include <mutex>
 
 #include "core/lock.h"
@@ -135,14 +136,11 @@ Napi::Value enter(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Environment& e = self(info);
   if (e.me == 0) {
-    const uint32_t pid = platform::process_id();
-    const Identity who{pid, platform::thread_id(), info[0].As<Napi::Number>().Uint32Value(),
-                       platform::process_start_time(pid)};
     platform::Failure failed;
-    e.me = participant_enter(process_arena(), who, &failed);
+    e.me =
+        participant_enter(process_arena(), this_identity(info[0].As<Napi::Number>().Uint32Value()), &failed);
     if (failed) return fail(env, failed), env.Undefined();
-    const std::lock_guard guard(arena_mutex());
-    participant_rename(process_arena(), e.me, process_name());
+    name_participant(process_arena(), e.me);
   }
   return Napi::Number::New(env, e.me);
 }
@@ -153,20 +151,14 @@ void rename_participant(const Napi::CallbackInfo& info) {
   const std::lock_guard guard(arena_mutex());
   snprintf(process_name(), kNameBytes * 2, "%s", name.c_str());
   if (self(info).me != 0) participant_rename(process_arena(), self(info).me, name.c_str());
+  self(info).named_locks.rename(name.c_str());
 }
 
 // ownerInfo(ownerId) → { pid, thread, environment, name } or null if it is no more
 Napi::Value owner_info(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const OwnerId owner = info[0].As<Napi::Number>().Uint32Value() & kOwnerMask;
-  Identity who;
-  char name[kNameBytes];
-  if (!participant_info(process_arena(), owner, &who, name)) return env.Null();
-  auto o = Napi::Object::New(env);
-  o.Set("pid", who.pid);
-  o.Set("environment", who.environment);
-  o.Set("name", static_cast<const char*>(name));
-  return o;
+  return {env, participant_value(env, process_arena(), owner)};
 }
 
 // ownerAlive(ownerId): the generation goes on and its token is not marked
@@ -257,6 +249,7 @@ Napi::Object layout(Napi::Env env) {
 void leave(void* data) {
   auto* e = static_cast<Environment*>(data);
   e->waiters.stop();
+  // The named locks leave with `delete e`: they are nobody's business but their own.
   if (e->me != 0) participant_leave(process_arena(), e->me);
   delete e;
 }
@@ -277,6 +270,36 @@ Environment& environment(napi_env env) {
     napi_add_env_cleanup_hook(env, leave, data);
   }
   return *static_cast<Environment*>(data);
+}
+
+Identity this_identity(uint32_t environment) {
+  const uint32_t pid = platform::process_id();
+  return {pid, platform::thread_id(), environment, platform::process_start_time(pid),
+          platform::pid_namespace()};
+}
+
+void name_participant(const Arena& arena, OwnerId me) {
+  const std::lock_guard guard(arena_mutex());
+  participant_rename(arena, me, process_name());
+}
+
+napi_value participant_value(napi_env env, const Arena& arena, OwnerId owner) {
+  Identity who;
+  char name[kNameBytes];
+  if (!participant_info(arena, owner, &who, name)) return Napi::Env(env).Null();
+  const bool known = who.pid_namespace == 0 || who.pid_namespace == platform::pid_namespace();
+  auto o = Napi::Object::New(env);
+  o.Set("pid", known ? who.pid : std::numeric_limits<double>::quiet_NaN());
+  o.Set("environment", who.environment);
+  o.Set("name", static_cast<const char*>(name));
+  return o;
+}
+
+napi_value owner_of_lock(napi_env env, const Arena& arena, const Slot& slot) {
+  const OwnerId owner = slot.word.load(std::memory_order_acquire) & kOwnerMask;
+  platform::Watch unused;
+  if (owner == 0 || owner == kAbandoned || owner_dead(arena, owner, &unused)) return Napi::Env(env).Null();
+  return participant_value(env, arena, owner);
 }
 
 void init_arena(napi_env raw, napi_value raw_exports) {

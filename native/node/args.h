@@ -61,6 +61,11 @@ inline napi_value uint32(napi_env env, uint32_t v) {
   napi_create_uint32(env, v, &r);
   return r;
 }
+inline napi_value bigint(napi_env env, uint64_t v) {
+  napi_value r;
+  napi_create_bigint_uint64(env, v, &r);
+  return r;
+}
 inline napi_value boolean(napi_env env, bool v) {
   napi_value r;
   napi_get_boolean(env, v, &r);

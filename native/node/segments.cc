@@ -24,12 +24,6 @@ std::string text(napi_env env, napi_value v) {
   return s;
 }
 
-napi_value big(napi_env env, uint64_t v) {
-  napi_value r;
-  napi_create_bigint_uint64(env, v, &r);
-  return r;
-}
-
 uint64_t to_big(napi_env env, napi_value v) {
   uint64_t r = 0;
   bool lossless;
@@ -38,8 +32,8 @@ uint64_t to_big(napi_env env, napi_value v) {
 }
 
 void set_file(napi_env env, napi_value target, const platform::FileFacts& file) {
-  set(env, target, "device", big(env, file.device));
-  set(env, target, "inode", big(env, file.inode));
+  set(env, target, "device", bigint(env, file.device));
+  set(env, target, "inode", bigint(env, file.inode));
   set(env, target, "fileSize", number(env, static_cast<double>(file.size)));
 }
 
@@ -50,7 +44,7 @@ void set_header(napi_env env, napi_value target, const NamedSegment& header) {
   napi_create_array_with_length(env, rank, &shape);
   for (uint32_t i = 0; i < rank; i++)
     napi_set_element(env, shape, i, number(env, static_cast<double>(n.shape[i])));
-  set(env, target, "id", big(env, header.segment.id));
+  set(env, target, "id", bigint(env, header.segment.id));
   set(env, target, "elementType", uint32(env, n.element_type));
   set(env, target, "elementBytes", uint32(env, n.element_bytes));
   set(env, target, "size", number(env, static_cast<double>(n.data_bytes)));
@@ -75,6 +69,8 @@ const char* problem_name(const FoundSegment& found) {
       return "damaged";
     case NamedCheck::truncated:
       return "truncated";
+    case NamedCheck::other_libc:
+      return "other_libc";
   }
   return "damaged";
 }
@@ -206,6 +202,10 @@ void leave(void* data) {
 }
 
 }  // namespace
+
+napi_value segment_problem(napi_env env, const FoundSegment& found) {
+  return problem(env, problem_name(found), found);
+}
 
 SegmentRequest segment_request(napi_env env, napi_value options) {
   SegmentRequest r;

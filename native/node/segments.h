@@ -58,6 +58,8 @@ void views_abandon(Segments& self);
 napi_value opened_segment(Segments& self, const View* view, const platform::FileFacts& file,
                           const NamedSegment& header);
 SegmentRequest segment_request(napi_env env, napi_value options);
+/// { problem, version, … } of what was found; the problem is '' if there is none.
+napi_value segment_problem(napi_env env, const FoundSegment& found);
 
 /// createSegment and createSegmentLater.
 void init_create_segment(Segments* self, napi_value exports);

@@ -193,9 +193,8 @@ platform::Failure Waiters::start(napi_env env, napi_value on_done) {
   return {};
 }
 
-platform::Failure Waiters::add(const Arena& arena, uint32_t index, OwnerId me, int64_t since,
-                               int64_t deadline, uint32_t* id) {
-  const Wait wait{next_id_, {arena, arena.slot(index), me, since}, deadline};
+platform::Failure Waiters::add(const Contender& contender, int64_t deadline, uint32_t* id) {
+  const Wait wait{next_id_, contender, deadline};
   bool taken = false;
   for (size_t i = 0; i < threads_.size();) {
     if (threads_[i]->retired()) {

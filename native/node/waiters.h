@@ -46,8 +46,8 @@ class Waiters {
  public:
   /// `on_done(id, outcome)` is called on the loop for each wait that ends by itself.
   platform::Failure start(napi_env env, napi_value on_done);
-  platform::Failure add(const Arena& arena, uint32_t index, OwnerId me, int64_t since, int64_t deadline,
-                        uint32_t* id);
+  /// The contender's arena must stay until the wait has ended or was cancelled.
+  platform::Failure add(const Contender& contender, int64_t deadline, uint32_t* id);
   /// Ends a wait now. acquired/abandoned: too late, the lock is ours; timed_out: it is not.
   Outcome cancel(uint32_t id);
   /// Ends all waits and threads; what they had taken and nobody has been told of is released.

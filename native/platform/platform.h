@@ -69,15 +69,22 @@ struct alignas(64) Token {
   unsigned char opaque[64];
 };
 enum class TokenTake { fresh, from_dead, busy, unsupported };
+/// Where a token's parts lie.
+///   whole   all in shared memory, which must be out of strangers' reach: the kernel and libc follow pointers in it
+///   apart   for memory that others may overwrite or cut off: only the word is shared, at the end of a unit of
+///           kApartUnit bytes. Taking the token puts private memory in the place of what is mapped behind that unit, and
+///           there lies what is followed. Such tokens come last in a thread's list: damage cannot hide the death of others
+enum class TokenForm { whole, apart };
+inline constexpr size_t kApartUnit = 65536;  // the largest page of any system
 
-/// Makes the bytes of a token that nobody has taken. Once, by the creator of the memory.
+/// Makes the bytes of a whole token that nobody has taken. Once, by the creator of the memory. Apart: zeros are such.
 void token_init(Token* token);
 /// Takes the token for the calling thread; never waits. After from_dead the last taker is certainly gone.
-TokenTake token_take(Token* token);
+TokenTake token_take(Token* token, TokenForm form);
 /// Gives it back, by the thread that took it, and wakes its watchers.
-void token_release(Token* token);
+void token_release(Token* token, TokenForm form);
 /// The word that changes when the taker dies. Watch it with the value just read.
-Word* token_word(Token* token);
+Word* token_word(Token* token, TokenForm form);
 /// Whether the taker of a token with this word is dead, or there is none.
 bool token_dead(const Token* token, uint32_t word_value);
 /// True where only token_dead notices a death and no watcher is woken (no robust lists): re-check every few ms.
@@ -87,8 +94,9 @@ uint32_t token_layout();
 
 /// Returns when no thread of a process whose token died can still write to shared memory: none runs user code, none is
 /// inside a system call. Bounded by one second. `pid` 0 or a process that lives on (a worker thread's end, exec): only
-/// what still runs of the dead thread itself is waited for, which is nothing.
-void confirm_death(uint32_t pid);
+/// what still runs of the dead thread itself is waited for, which is nothing. A pid of another namespace (0: of ours)
+/// means nothing here: then a grace must do.
+void confirm_death(uint32_t pid, uint64_t pid_namespace);
 
 // ---- Memory ----------------------------------------------------------------------------------------------------------
 

@@ -38,13 +38,13 @@ Failure thread_start(const char*, void (*)(void*), void*, Thread*) { return kUns
 void thread_join(Thread) {}
 
 void token_init(Token*) {}
-TokenTake token_take(Token*) { return TokenTake::unsupported; }
-void token_release(Token*) {}
-Word* token_word(Token* token) { return reinterpret_cast<Word*>(token->opaque); }
+TokenTake token_take(Token*, TokenForm) { return TokenTake::unsupported; }
+void token_release(Token*, TokenForm) {}
+Word* token_word(Token* token, TokenForm) { return reinterpret_cast<Word*>(token->opaque); }
 bool token_dead(const Token*, uint32_t) { return true; }
 bool token_is_polled() { return true; }
 uint32_t token_layout() { return 0; }
-void confirm_death(uint32_t) {}
+void confirm_death(uint32_t, uint64_t) {}
 
 Failure memory_create(const char*, size_t, int*) { return kUnsupported; }
 Failure memory_file(const char*, int*) { return kUnsupported; }

@@ -60,12 +60,18 @@ export function segmentProblem(
 ): MultiprocessingError {
   const damaged = (text: string): MultiprocessingError =>
     new MultiprocessingError('ERR_MP_DAMAGED', `${what}: ${text}`);
-  const remedy = `delete it, or create it again with ifExists: 'replace'`;
+  const remedy =
+    kindName === 'Lock' ? 'Lock.delete() it' : `delete it, or create it again with ifExists: 'replace'`;
   switch (problem) {
     case 'other_version':
       return new MultiprocessingError(
         'ERR_MP_LAYOUT_VERSION',
         `${what}: it was made by a version of multiproc with another layout (${version}); use that one, or ${remedy}`,
+      );
+    case 'other_libc':
+      return new MultiprocessingError(
+        'ERR_MP_LAYOUT_VERSION',
+        `${what}: it was made by a Node.js with another C library, or on a system that notices deaths in another way; those cannot share locks`,
       );
     case 'too_big':
       return new MultiprocessingError(

@@ -21,8 +21,22 @@ export interface Layout {
 }
 
 /** How an attempt to get a lock ended; the numbers are native/core/lock.h's Outcome. */
-export const Outcome = { acquired: 0, abandoned: 1, timedOut: 2, interrupted: 3, passedOn: 4 } as const;
+export const Outcome = {
+  acquired: 0,
+  abandoned: 1,
+  timedOut: 2,
+  interrupted: 3,
+  passedOn: 4,
+  damaged: 5,
+} as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
+
+/** `pid` is NaN for a process of another pid namespace. */
+export interface OwnerInfo {
+  pid: number;
+  environment: number;
+  name: string;
+}
 
 export interface ArenaBinding {
   readonly layout: Layout;
@@ -36,7 +50,7 @@ export interface ArenaBinding {
   mapSlots(buffer: ArrayBuffer): void;
   enter(environmentId: number): number;
   rename(name: string): void;
-  ownerInfo(ownerId: number): { pid: number; environment: number; name: string } | null;
+  ownerInfo(ownerId: number): OwnerInfo | null;
   ownerAlive(ownerId: number): boolean;
   sweep(): number;
   createObject(kind: number, detail: number): number;
@@ -45,11 +59,18 @@ export interface ArenaBinding {
   closeObject(index: number): void;
   census(): Census;
 
+  // Locks: an index of an object, or of a named lock that is open here.
+
   /** Blocks this thread. */
   acquireLock(index: number, timeoutMs: number): Outcome;
   tryLock(index: number): Outcome;
   releaseLock(index: number): boolean;
   releaseAnyLock(index: number): boolean;
+  /** Whoever alive holds it. */
+  lockOwner(index: number): OwnerInfo | null;
+  lockIsMine(index: number): boolean;
+  /** False: somebody has damaged a named lock's memory. */
+  lockIntact(index: number): boolean;
   /** Starts an asynchronous wait that began `agoMs` ago; its end comes through onWaitDone. */
   waitLock(index: number, timeoutMs: number, agoMs: number): number;
   cancelWait(id: number): Outcome;

@@ -1,7 +1,9 @@
 /** The addon's functions for named segments. Failures throw an Error with `errno` and `syscall`. */
 
+import type { OwnerInfo } from './arena-binding.js';
+
 /** What a segment holds: native/core/segment.h's NamedKind; 0 is plain bytes without a header. */
-export const SegmentKind = { plain: 0, array: 2, list: 3 } as const;
+export const SegmentKind = { plain: 0, array: 2, list: 3, lock: 4 } as const;
 export type SegmentKind = (typeof SegmentKind)[keyof typeof SegmentKind];
 
 /** Bits of the fault guard's flags: native/platform/platform.h. */
@@ -55,10 +57,16 @@ export interface OpenedSegment extends SegmentFacts {
   readonly buffer: ArrayBuffer;
 }
 
+export interface OpenedLock {
+  readonly problem: '';
+  readonly index: number;
+  readonly id: bigint;
+}
+
 export interface SegmentProblem extends FileIdentity {
   readonly problem:
     | ('too_short' | 'not_ours' | 'other_version' | 'other_kind' | 'unready' | 'abandoned')
-    | ('damaged' | 'truncated' | 'too_big');
+    | ('damaged' | 'truncated' | 'too_big' | 'other_libc');
   /** The layout version found. */
   readonly version: number;
   readonly fileSize: number;
@@ -82,6 +90,14 @@ export interface SegmentBinding {
   restoreSegment(index: number): void;
   /** With a file: only if the name is still that file's (else ENOENT). */
   unlinkSegment(name: string, isPath: boolean, device?: bigint, inode?: bigint): void;
+  /** Makes a lock of that name; EEXIST if there is something. */
+  createNamedLock(request: SegmentRequest): void;
+  /** `index` is for the functions of locks. The same file has one index in an environment. */
+  openNamedLock(request: SegmentRequest, environmentId: number): OpenedLock | SegmentProblem;
+  closeNamedLock(index: number): void;
+  namedLockOwner(
+    request: SegmentRequest,
+  ): { readonly problem: ''; readonly owner: OwnerInfo | null } | SegmentProblem;
   /** The names of all shared memory objects. */
   listSegments(): string[];
   segmentFlags(): ArrayBuffer;

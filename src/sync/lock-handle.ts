@@ -4,8 +4,8 @@ import { type Address, cas, me, Reference } from '../memory/arena.js';
 import { Outcome } from '../native/arena-binding.js';
 import { native } from '../native/load.js';
 import { grant, type Handle, pin, type Shareable, toHandle } from '../transfer/handle.js';
-import { LockState } from './lock-state.js';
-import { describeOwner, type Owner } from './owner.js';
+import { type LockReference, LockState } from './lock-state.js';
+import type { Owner } from './owner.js';
 
 /** What travels for a lock: where it lies, and in which kind of object. */
 export interface LockAddress extends Handle, Address {
@@ -17,7 +17,7 @@ export abstract class LockHandle implements Disposable, Shareable {
   /** @internal null after close(). */
   protected state: LockState | null;
 
-  protected constructor(reference: Reference) {
+  protected constructor(reference: LockReference) {
     this.state = LockState.of(reference);
   }
 
@@ -26,12 +26,12 @@ export abstract class LockHandle implements Disposable, Shareable {
 
   /** Whether somebody alive holds the lock right now. Does not block. */
   get locked(): boolean {
-    return this.opened('locked').owner !== 0;
+    return this.opened('locked').locked;
   }
 
   /** Who holds the lock right now, or null. Does not block. */
   get owner(): Owner | null {
-    return describeOwner(this.opened('owner').owner);
+    return this.opened('owner').owner;
   }
 
   /**
@@ -50,9 +50,15 @@ export abstract class LockHandle implements Disposable, Shareable {
     this.close();
   }
 
-  [toHandle](): LockAddress {
+  [toHandle](): Handle {
     const { reference } = this.opened('share()');
-    return { multiproc: this.kindName, kind: reference.kind, ...reference.address };
+    if (reference.named === true) return { multiproc: `Named${this.kindName}`, ...reference.address };
+    const address: LockAddress = {
+      multiproc: this.kindName,
+      kind: (reference as Reference).kind,
+      ...(reference as Reference).address,
+    };
+    return address;
   }
 
   [pin](): () => void {

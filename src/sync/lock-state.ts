@@ -16,11 +16,30 @@
 import { DeadlockError } from '../errors.js';
 import { Outcome } from '../native/arena-binding.js';
 import { native } from '../native/load.js';
-import { cas, me, neverFree, type Reference, slotWords } from '../memory/arena.js';
+import { cas, me, neverFree, slotWords } from '../memory/arena.js';
 import { addWait, forgetWait, keepAlive, listen } from './waits.js';
 import { interrupted } from './interrupted.js';
+import { describeOwner, type Owner, toOwner } from './owner.js';
 
 const { ownerMask, abandonedOwner } = native.layout;
+
+/** The lock behind a state: an object of the arena (memory/arena.ts), or a named one (named-lock.ts). */
+export interface LockReference {
+  /** Its index for the addon. */
+  readonly slot: number;
+  /** The byte offset of its word; `neverFree` if that is not in the arena. */
+  readonly lockOffset: number;
+  readonly named?: boolean;
+  /** What its handle says beside the class: where it is. */
+  readonly address: object;
+  local: { readonly mustStay: boolean } | undefined;
+  /** Of a named lock whose memory others have spoilt. */
+  damagedError?(what: string): Error;
+  release(): void;
+  settle(): void;
+  pin(): () => void;
+  grant(ownerId: number): void;
+}
 
 /** An asynchronous acquisition under way. */
 export interface Request {
@@ -32,7 +51,7 @@ export interface Request {
 }
 
 export class LockState {
-  readonly reference: Reference;
+  readonly reference: LockReference;
   readonly offset: number;
   fast: number;
   ticket = 0;
@@ -41,13 +60,13 @@ export class LockState {
   readonly #queue: Request[] = [];
   #waitId = 0;
 
-  private constructor(reference: Reference) {
+  private constructor(reference: LockReference) {
     this.reference = reference;
     this.offset = this.fast = reference.lockOffset;
   }
 
   /** The state of a lock in this environment. */
-  static of(reference: Reference): LockState {
+  static of(reference: LockReference): LockState {
     const known = reference.local;
     if (known instanceof LockState) return known;
     const state = new LockState(reference);
@@ -71,17 +90,36 @@ export class LockState {
     if (this.busy) this.#afterRelease();
   }
 
+  /** Whoever alive holds the lock, or null. */
+  get owner(): Owner | null {
+    return this.reference.named === true
+      ? toOwner(native.lockOwner(this.reference.slot))
+      : describeOwner(this.#ownerId);
+  }
+
+  /** Whether somebody alive holds the lock. */
+  get locked(): boolean {
+    return this.reference.named === true
+      ? native.lockOwner(this.reference.slot) !== null
+      : this.#ownerId !== 0;
+  }
+
   /** The owner id in the word, 0 if nobody alive holds the lock. */
-  get owner(): number {
+  get #ownerId(): number {
     const owner = Atomics.load(slotWords, this.offset >> 2) & ownerMask;
     return owner === 0 || owner === abandonedOwner || !native.ownerAlive(owner) ? 0 : owner;
   }
 
   /** Whether this environment's acquisition still stands: somebody else may have released it. */
   get reallyHeld(): boolean {
-    if (this.held && (Atomics.load(slotWords, this.offset >> 2) & ownerMask) !== me)
-      this.ticket = (this.ticket + 1) | 0;
+    if (this.held && !this.#wordIsOurs) this.ticket = (this.ticket + 1) | 0;
     return this.held;
+  }
+
+  get #wordIsOurs(): boolean {
+    return this.reference.named === true
+      ? native.lockIsMine(this.reference.slot)
+      : (Atomics.load(slotWords, this.offset >> 2) & ownerMask) === me;
   }
 
   /** Takes the lock if nobody alive holds it. */
@@ -89,6 +127,7 @@ export class LockState {
     if (this.reallyHeld) return Outcome.timedOut;
     const late = this.#callOff();
     const outcome = late === Outcome.timedOut ? native.tryLock(this.reference.slot) : late;
+    this.#failDamaged(outcome, 'Lock');
     if (outcome === Outcome.timedOut) this.#arm();
     return outcome;
   }
@@ -107,6 +146,7 @@ export class LockState {
     if (late !== Outcome.timedOut) return late;
     const outcome = native.acquireLock(this.reference.slot, timeoutMs);
     if (outcome === Outcome.acquired || outcome === Outcome.abandoned) return outcome;
+    this.#failDamaged(outcome, what);
     this.#arm();
     if (outcome === Outcome.interrupted) throw interrupted(what);
     return outcome;
@@ -144,6 +184,15 @@ export class LockState {
     return this.held || this.#queue.length > 0;
   }
 
+  #failDamaged(outcome: Outcome, what: string): void {
+    if (outcome !== Outcome.damaged) return;
+    for (const request of this.#queue.splice(0)) {
+      keepAlive(-1);
+      request.fail(this.reference.damagedError!(what));
+    }
+    throw this.reference.damagedError!(what);
+  }
+
   #afterRelease(): void {
     this.busy = this.#queue.length > 0;
     if (this.busy) this.#arm();
@@ -178,6 +227,12 @@ export class LockState {
     while (this.#queue.length > 0 && !this.held && this.#waitId === 0) {
       const first = this.#queue[0]!;
       const outcome = native.tryLock(this.reference.slot);
+      if (outcome === Outcome.damaged) {
+        this.#queue.shift();
+        keepAlive(-1);
+        first.fail(this.reference.damagedError!('Lock.acquire()'));
+        continue;
+      }
       if (outcome !== Outcome.timedOut) {
         this.#grantFirst(outcome === Outcome.abandoned);
         continue;
@@ -201,8 +256,12 @@ export class LockState {
     this.#waitId = 0;
     this.fast = this.offset;
     // passedOn: our loop was busy and others waited, so the thread let them have the lock; we stand in line again.
-    if (outcome === Outcome.acquired || outcome === Outcome.abandoned)
-      this.#grantFirst(outcome === Outcome.abandoned);
+    if (outcome === Outcome.acquired || outcome === Outcome.abandoned) {
+      // A waiter thread cannot tell: give it up, and hear so from the next attempt.
+      if (this.reference.named === true && !native.lockIntact(this.reference.slot))
+        native.releaseLock(this.reference.slot);
+      else this.#grantFirst(outcome === Outcome.abandoned);
+    }
     this.#arm();
   }
 

@@ -1,12 +1,21 @@
 import { MultiprocessingError, TimeoutError } from '../errors.js';
 import { cas, me, Reference } from '../memory/arena.js';
-import { typeError } from '../native/arguments.js';
 import { Outcome } from '../native/arena-binding.js';
 import { native } from '../native/load.js';
-import { registerKind } from '../transfer/handle.js';
+import { type Handle, registerKind } from '../transfer/handle.js';
 import { acquireLater } from './acquire-later.js';
 import { Guard } from './guard.js';
 import { isTaken, type LockAddress, LockHandle, openLock, takeFree } from './lock-handle.js';
+import {
+  deleteNamed,
+  listNamed,
+  type NamedLockFacts,
+  type NamedLockOptions,
+  namedOptions,
+  NamedReference,
+  openNamed,
+  reopenNamed,
+} from './named-lock.js';
 import { parseWait, type SyncWaitOptions, type WaitOptions } from './wait-options.js';
 
 /**
@@ -17,20 +26,51 @@ import { parseWait, type SyncWaitOptions, type WaitOptions } from './wait-option
  * before trusting it. A newcomer may overtake sleeping waiters until one of them has waited for 1 ms; that one is next.
  * Not re-entrant: see {@link RLock}. Costs 64 bytes of shared memory and no descriptor.
  *
+ * With a name it is a lock that programs need not be related to share: whoever may open the name gets it, and the first
+ * one makes it. It lives until `Lock.delete(name)` or the machine's next start, whoever ends. Each thread that has it open
+ * costs 4 KiB of /dev/shm; 511 may, and a thread may have 1,024 open. Another program can overwrite its memory: that is
+ * never a crash, and the next attempt to get it throws `ERR_MP_DAMAGED`.
+ *
  * ```js
  * const guard = await lock.acquire();
  * try { total.value += 1 } finally { guard.release() }
  * ```
  */
 export class Lock extends LockHandle {
-  constructor();
+  /**
+   * @param options with a name: `x` or `shm://x`
+   * @throws MultiprocessingError with a name: ERR_MP_ACCESS, ERR_MP_MEMORY, ERR_MP_DAMAGED, ERR_MP_LAYOUT_VERSION,
+   * ERR_MP_PARTICIPANTS, ERR_MP_LIMIT
+   */
+  constructor(options?: NamedLockOptions);
   /** @internal */
-  constructor(reference: Reference);
-  constructor(reference?: unknown) {
-    if (reference !== undefined && !(reference instanceof Reference)) {
-      throw typeError('new Lock(): takes no argument');
+  constructor(reference: Reference | NamedReference);
+  constructor(given?: unknown) {
+    if (given instanceof Reference || given instanceof NamedReference) {
+      super(given);
+      return;
     }
-    super(reference ?? Reference.create(native.layout.kindLock, 0));
+    const named = namedOptions(given);
+    super(named === null ? Reference.create(native.layout.kindLock, 0) : openNamed(named));
+  }
+
+  /**
+   * Takes a name away. Those that have the lock open keep it, and still exclude each other; whoever opens the name from
+   * then on gets another lock. False: there was none.
+   */
+  static delete(name: string): boolean {
+    return deleteNamed(name);
+  }
+
+  /** The locks with a name that this user may read, and who holds them. Damaged ones are not among them. */
+  static list(): NamedLockFacts[] {
+    return listNamed();
+  }
+
+  /** The name it was opened with; null for a lock without one. */
+  get name(): string | null {
+    const { reference } = this.opened('name');
+    return reference instanceof NamedReference ? reference.place.label : null;
   }
 
   protected override get kindName(): string {
@@ -125,3 +165,7 @@ export class Lock extends LockHandle {
 }
 
 registerKind<LockAddress>('Lock', (address) => new Lock(openLock(address, 'Lock')));
+registerKind<Handle & { name: unknown; id: unknown }>(
+  'NamedLock',
+  ({ name, id }) => new Lock(reopenNamed(name, id)),
+);

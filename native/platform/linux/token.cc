@@ -3,6 +3,9 @@
 // The kernel marks the mutex's word (FUTEX_OWNER_DIED) in the dying thread's own exit, after its last instruction of
 // user code and its last system call. FUTEX_WAITERS stays set while it is held, so the kernel always wakes a watcher and
 // watchers never write to the word.
+//
+// A token that stands apart is not a mutex of libc's, but a word of the same kind with an entry of our own in the same
+// list: nothing that is read of the shared memory is more than a number.
 #include "platform/platform.h"
 
 #include <dirent.h>
@@ -13,8 +16,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "platform/linux/robust_list.h"
 
 namespace mp::platform {
 namespace {
@@ -115,6 +121,43 @@ void wait_for_killed_threads(uint32_t pid, int64_t give_up_at) {
   closedir(tasks);
 }
 
+/// In a token that stands apart: so far from the end that the entry begins right behind it.
+constexpr size_t kApartWord = sizeof(Token) + offsetof(RobustEntry, next) - kEntryBehindMutex;
+RobustEntry* entry_of(Token* t) { return reinterpret_cast<RobustEntry*>(t + 1); }
+static_assert(kApartWord + 8 <= sizeof(Token));
+
+/// No thread has the word: what a free or marked one says.
+bool is_nobodys(uint32_t value) { return (value & FUTEX_OWNER_DIED) != 0 || (value & FUTEX_TID_MASK) == 0; }
+
+TokenTake take_apart(Token* t) {
+  Word* word = token_word(t, TokenForm::apart);
+  uint32_t value = word->load();
+  if (!is_nobodys(value)) return TokenTake::busy;
+  if (!robust_list_is_known()) return TokenTake::unsupported;
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  RobustEntry* entry = entry_of(t);
+  if (robust_has(entry)) return TokenTake::busy;  // ours, whatever somebody wrote there
+  if (page > kApartUnit ||
+      mmap(entry, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+    return TokenTake::unsupported;
+  robust_pending(entry);
+  const bool taken = word->compare_exchange_strong(value, thread_id() | FUTEX_WAITERS);
+  if (taken) robust_enlist(entry);
+  robust_done();
+  if (!taken) return TokenTake::busy;
+  return value & FUTEX_OWNER_DIED ? TokenTake::from_dead : TokenTake::fresh;
+}
+
+void release_apart(Token* t) {
+  Word* word = token_word(t, TokenForm::apart);
+  robust_pending(entry_of(t));
+  robust_unlist(entry_of(t));
+  // Unless somebody has overwritten it.
+  uint32_t value = word->load();
+  if ((value & FUTEX_TID_MASK) == thread_id()) word->compare_exchange_strong(value, 0);
+  robust_done();
+}
+
 }  // namespace
 
 void token_init(Token* t) {
@@ -126,9 +169,12 @@ void token_init(Token* t) {
   pthread_mutex_init(mutex_of(t), &a);
 }
 
-Word* token_word(Token* t) { return reinterpret_cast<Word*>(t->opaque + kind().word_offset); }
+Word* token_word(Token* t, TokenForm form) {
+  const size_t apart = form == TokenForm::apart && !kind().polled ? kApartWord : 0;
+  return reinterpret_cast<Word*>(t->opaque + apart + kind().word_offset);
+}
 
-TokenTake token_take(Token* t) {
+TokenTake token_take(Token* t, TokenForm form) {
   if (kind().word_offset == UINT32_MAX) return TokenTake::unsupported;
   if (kind().polled) {
     Polled* p = polled_of(t);
@@ -140,19 +186,22 @@ TokenTake token_take(Token* t) {
     p->start_time = process_start_time(p->pid);
     return dead ? TokenTake::from_dead : TokenTake::fresh;
   }
+  if (form == TokenForm::apart) return take_apart(t);
   const int r = pthread_mutex_trylock(mutex_of(t));
   if (r != 0 && r != EOWNERDEAD) return TokenTake::busy;
   if (r == EOWNERDEAD) pthread_mutex_consistent(mutex_of(t));
-  token_word(t)->fetch_or(FUTEX_WAITERS);
+  token_word(t, form)->fetch_or(FUTEX_WAITERS);
   return r == EOWNERDEAD ? TokenTake::from_dead : TokenTake::fresh;
 }
 
-void token_release(Token* t) {
+void token_release(Token* t, TokenForm form) {
   if (kind().polled)
     polled_of(t)->taker.store(0);
+  else if (form == TokenForm::apart)
+    release_apart(t);
   else
     pthread_mutex_unlock(mutex_of(t));
-  unpark(token_word(t), kAll);
+  unpark(token_word(t, form), kAll);
 }
 
 bool token_dead(const Token* t, uint32_t value) {
@@ -160,7 +209,7 @@ bool token_dead(const Token* t, uint32_t value) {
     const Polled* p = reinterpret_cast<const Polled*>(t->opaque);
     return value == 0 || (p->start_time != 0 && process_start_time(p->pid) != p->start_time);
   }
-  return (value & FUTEX_OWNER_DIED) != 0 || (value & FUTEX_TID_MASK) == 0;
+  return is_nobodys(value);
 }
 
 bool token_is_polled() { return kind().polled; }
@@ -170,7 +219,11 @@ uint32_t token_layout() {
          (kind().polled ? 1u << 31 : 0);
 }
 
-void confirm_death(uint32_t pid) {
+void confirm_death(uint32_t pid, uint64_t space) {
+  if (space != 0 && space != pid_namespace()) {
+    usleep(kBlindGraceMicros);
+    return;
+  }
   // The dying thread itself has ended: its token says so. What may still run are other threads of its process, in user
   // code for the time of an interrupt, or inside a system call that writes to shared memory: a read(2) of the thread
   // pool goes on for milliseconds after the kill. It need not be the main thread that died first: a worker's token may

@@ -208,6 +208,7 @@ int64_t monotonic_now() { return time_now; }
 uint32_t process_id() { return static_cast<uint32_t>(current); }
 uint32_t thread_id() { return static_cast<uint32_t>(current); }
 uint64_t pid_namespace() { return 1; }
+uint64_t process_start_time(uint32_t) { return 1; }
 
 void park(const Watch* watches, uint32_t n, int64_t wake_at) {
   step();
@@ -229,7 +230,7 @@ void yield() {
 void pause() {}
 
 void token_init(Token* t) { raw_token(t) = 0; }
-TokenTake token_take(Token* t) {
+TokenTake token_take(Token* t, TokenForm) {
   step();
   uint32_t& word = raw_token(t);
   if (word != 0 && !(word & kDead)) return TokenTake::busy;
@@ -238,17 +239,17 @@ TokenTake token_take(Token* t) {
   if (current != 0) all[current].tokens.push_back(t);
   return dead ? TokenTake::from_dead : TokenTake::fresh;
 }
-void token_release(Token* t) {
+void token_release(Token* t, TokenForm) {
   step();
   raw_token(t) = 0;
   if (current != 0) std::erase(all[current].tokens, t);
   wake(t->opaque, kAll);
 }
-Word* token_word(Token* t) { return reinterpret_cast<Word*>(t->opaque); }
+Word* token_word(Token* t, TokenForm) { return reinterpret_cast<Word*>(t->opaque); }
 bool token_dead(const Token*, uint32_t value) { return value == 0 || (value & kDead) != 0; }
 bool token_is_polled() { return false; }
 uint32_t token_layout() { return 1; }
-void confirm_death(uint32_t) { step(); }
+void confirm_death(uint32_t, uint64_t) { step(); }
 Failure memory_reserve(int, size_t, size_t) { return {}; }
 
 }  // namespace mp::platform
