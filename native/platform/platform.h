@@ -57,7 +57,7 @@ void pause();
 struct Thread {
   unsigned long handle;
 };
-/// Starts a native thread with a small stack and all signals blocked (they are for JavaScript's threads).
+/// Starts a native thread with a small stack and all signals but faults blocked (they are for JavaScript's threads).
 Failure thread_start(const char* name, void (*body)(void*), void* argument, Thread* out);
 void thread_join(Thread thread);
 
