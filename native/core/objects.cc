@@ -36,6 +36,14 @@ bool names(uint64_t header, uint32_t generation, uint32_t kind) {
 /// The header that a dying one becomes when its object is saved.
 uint64_t saved(uint64_t dying) { return (dying & ~uint64_t{kDying}) + (uint64_t{1} << 32); }
 
+/// Takes a granted object back to life. A freer may have looked for the new bit before it was set, and for the granter's
+/// after it was cleared.
+void save_dying(std::atomic<uint64_t>& header) {
+  uint64_t h = header.load(memory_order_seq_cst);
+  while (h & kDying && !header.compare_exchange_strong(h, saved(h), memory_order_seq_cst)) {
+  }
+}
+
 /// Backs the page of a participant's bitmap that covers `index`, once.
 platform::Failure reserve_bit(const Arena& arena, uint32_t participant, uint32_t index) {
   Word& regions = arena.participant(participant).regions;
@@ -153,8 +161,10 @@ bool object_grant(const Arena& arena, OwnerId other, uint32_t index, platform::F
     if (p.dropping.load(memory_order_seq_cst) == index && platform::monotonic_now() < give_up_at)
       platform::yield();
     else if (arena.holder_cell(slot, index).fetch_or(holder_bit(index), memory_order_seq_cst) &
-             holder_bit(index))
+             holder_bit(index)) {
+      save_dying(arena.slot(index).header);
       return true;
+    }
   }
   // It has ended. The bit does not count (P4), unless the slot's next participant is there already: then it
   // keeps the object until that one leaves.

@@ -15,7 +15,8 @@
 // O3  Only the participant itself sets its bits (or a granter for it); it or its sweeper clears them.
 // O4  A slot that is being made is freed by its creator's sweeper only.
 // Order  holder: set bit, then read header (seq_cst) — freer: header to dying, then read bits (seq_cst). One of the two
-//        sees the other: an object is never freed under a holder that believed it open.
+//        sees the other: an object is never freed under a holder that believed it open. A granter sets a bit of another,
+//        then reads the header, too.
 // Turn   Without it a freer that stalls before its last step would free what has come back to life meanwhile:
 //          A  dying, no bits …                                                    free! (under B)
 //          B                    set bit, see dying, make live, in use

@@ -52,13 +52,10 @@ export abstract class LockHandle implements Disposable, Shareable {
 
   [toHandle](): Handle {
     const { reference } = this.opened('share()');
-    if (reference.named === true) return { multiproc: `Named${this.kindName}`, ...reference.address };
-    const address: LockAddress = {
-      multiproc: this.kindName,
-      kind: (reference as Reference).kind,
-      ...(reference as Reference).address,
-    };
-    return address;
+    const { named, kind, address } = reference;
+    return named === true
+      ? { multiproc: `Named${this.kindName}`, ...address }
+      : ({ multiproc: this.kindName, kind, ...address } as LockAddress);
   }
 
   [pin](): () => void {

@@ -30,6 +30,7 @@ export interface LockReference {
   /** The byte offset of its word; `neverFree` if that is not in the arena. */
   readonly lockOffset: number;
   readonly named?: boolean;
+  readonly kind?: number;
   /** What its handle says beside the class: where it is. */
   readonly address: object;
   local: { readonly mustStay: boolean } | undefined;

@@ -23,6 +23,7 @@ export async function bench({ smoke }) {
     hasPython ? python(pairs(setup, body).replaceAll('N)', `${n})`).replaceAll('(n)', '(n)')) : NaN;
   const m = await interleave(rounds, {
     guard: () => freshNode('lock-pair', 'guard', n),
+    named: () => freshNode('lock-pair', 'named', n),
     exclusive: () => freshNode('lock-pair', 'exclusive', n),
     update: () => freshNode('lock-pair', 'update', n),
     add: () => freshNode('lock-pair', 'add', n),
@@ -44,6 +45,12 @@ export async function bench({ smoke }) {
           'CPython with lock': m.pyWith,
           'two bare Atomics (floor)': m.cas,
         },
+      },
+      {
+        what: 'the same of new Lock({ name })',
+        unit: 'ns',
+        ours: m.named,
+        peers: { 'CPython Lock acquire + release': m.pyPair },
       },
       { what: 'runExclusiveSync', unit: 'ns', ours: m.exclusive, peers: { 'CPython with lock': m.pyWith } },
       {

@@ -3,6 +3,8 @@ import { Lock, Value } from 'multiproc';
 
 const [kind, count] = [process.argv[2], Number(process.argv[3])];
 const lock = new Lock();
+const named = new Lock({ name: `bench-${process.pid}` });
+Lock.delete(`bench-${process.pid}`); // it stays as long as it is open
 const value = new Value('i', 0);
 const cells = new Int32Array(new ArrayBuffer(64));
 const bodies = {
@@ -15,6 +17,15 @@ const bodies = {
     let x = 0;
     for (let i = 0; i < n; i++) {
       const guard = lock.acquireSync();
+      x++;
+      guard.release();
+    }
+    return x;
+  },
+  named(n) {
+    let x = 0;
+    for (let i = 0; i < n; i++) {
+      const guard = named.acquireSync();
       x++;
       guard.release();
     }
