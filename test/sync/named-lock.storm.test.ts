@@ -1,5 +1,5 @@
 // Unrelated programs that meet on a name: exclusion, kills, races of creation and deletion.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import { Lock } from 'multiproc';
@@ -233,3 +233,39 @@ test('in other pid namespaces: exclusion and deaths as here; pids are not told',
   lock.close();
   Lock.delete(name);
 }, 60_000);
+
+const canTrace = spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0;
+
+test.skipIf(!canTrace)(
+  'killed at each system call of making, opening and closing it: no lock or a whole one, and nothing beside it',
+  async () => {
+    const name = uniqueName();
+    const script = scriptFile(`${head}
+      const lock = new Lock({ name });
+      const guard = lock.acquireSync();
+      guard.release();
+      lock.close();`);
+    for (const [call, times] of [
+      ['ftruncate', 1],
+      ['fallocate', 2],
+      ['pwrite64', 1],
+      ['linkat', 1],
+    ] as const) {
+      for (let when = 1; when <= times; when++) {
+        const end = spawnSync('strace', [
+          ...['-f', '-o', '/dev/null', '-e', `trace=${call}`],
+          ...['-e', `inject=${call}:signal=SIGKILL:when=${when}`, process.execPath, script, name],
+        ]);
+        const there = sharedFiles(name).length;
+        expect([call, when, end.signal ?? end.status, there]).toEqual([call, when, 'SIGKILL', there]);
+        expect(sharedFiles('.multiproc.new-')).toEqual([]);
+        const lock = new Lock({ name });
+        const guard = await lock.acquire({ timeout: 10_000 });
+        guard.release();
+        lock.close();
+        expect(Lock.delete(name)).toBe(true);
+      }
+    }
+  },
+  60_000,
+);

@@ -30,7 +30,8 @@ Failure thread_start(const char* name, void (*body)(void*), void* argument, Thre
   pthread_attr_setstacksize(&attributes, kStackBytes);
   sigset_t all, old;
   sigfillset(&all);
-  for (const int fault : {SIGBUS, SIGSEGV}) sigdelset(&all, fault);  // blocked, they would kill: see fault_guard.cc
+  for (const int fault : {SIGBUS, SIGSEGV})
+    sigdelset(&all, fault);                  // blocked, they would kill: see fault_guard.cc
   pthread_sigmask(SIG_SETMASK, &all, &old);  // a new thread inherits the mask
   auto* start = new Start{body, argument};
   pthread_t thread;

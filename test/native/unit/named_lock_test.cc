@@ -14,6 +14,8 @@
 using namespace mp;
 using namespace mp::test;
 
+extern void (*mp_on_point)(const char*);
+
 namespace {
 
 /// Over a file that is not sealed.
@@ -79,6 +81,53 @@ TEST("named lock: what an owner that is killed held is abandoned, at once") {
     CHECK(lock_release(lock, lock.slot(0), me, me));
   }
   CHECK(lock.header().participant_high.load() == 2);  // its slot was swept and used again
+  participant_leave(lock, me);
+  unmap(lock);
+  close(lock.fd);
+}
+
+TEST("named lock: killed at every point of entering, locking, handing over and leaving") {
+  static int points_left;
+  Arena lock = mapped_lock();
+  const OwnerId me = enter(lock);
+  bool reached = true;
+  int kills = 0;
+  for (int at = 0; reached; at++) {
+    // What there is for it to sweep: one that died holding the lock.
+    in_killed_process([&] {
+      map(lock);
+      CHECK(lock_try(lock, lock.slot(0), enter(lock)) != Outcome::timed_out);
+    });
+    const pid_t child = fork();
+    if (child == 0) {
+      map(lock);
+      points_left = at;
+      mp_on_point = [](const char*) {
+        if (points_left-- == 0) raise(SIGKILL);
+      };
+      const OwnerId it = enter(lock);
+      if (lock_acquire(lock, lock.slot(0), it, in(kSecond), nullptr) == Outcome::timed_out) _exit(1);
+      lock.slot(0).claim.store(
+          me);  // to be handed over; nobody waits, so `me` is given what it must take below
+      lock.slot(0).word.fetch_or(kWaiters | kStarving);
+      lock_release(lock, lock.slot(0), it, it);
+      participant_leave(lock, it);
+      _exit(0);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child);
+    reached = WIFSIGNALED(status);
+    kills += reached;
+    CHECK(reached || WEXITSTATUS(status) == 0);
+    const bool handed = (lock.slot(0).word.load() & kOwnerMask) == me;
+    const int64_t before = platform::monotonic_now();
+    CHECK(handed || lock_acquire(lock, lock.slot(0), me, in(5 * kSecond), nullptr) != Outcome::timed_out);
+    CHECK(platform::monotonic_now() - before < kParkCeilingNs);
+    lock.slot(0).claim.store(0);
+    CHECK(lock_release(lock, lock.slot(0), me, me) && lock.slot(0).word.load() == 0);
+    CHECK(lock.header().participant_high.load() <= 3);
+  }
+  CHECK(kills >= 10);
   participant_leave(lock, me);
   unmap(lock);
   close(lock.fd);
