@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
-const sources = readdirSync('src', { recursive: true }).filter((f) => f.endsWith('.ts') && !f.endsWith('.d.ts'));
+const sources = readdirSync('src', { recursive: true }).filter(
+  (f) => f.endsWith('.ts') && !f.endsWith('.d.ts'),
+);
 
 const bundle = await rolldown({
   input: Object.fromEntries(sources.map((f) => [f.slice(0, -'.ts'.length), `src/${f}`])),

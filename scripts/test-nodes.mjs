@@ -14,9 +14,13 @@ function nodeOf(major) {
   const node = join(folder, 'node_modules', 'node', 'bin', 'node');
   if (!existsSync(node)) {
     const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-    const { status } = spawnSync(npm, ['install', '--prefix', folder, '--silent', '--no-save', `node@${major}`], {
-      stdio: 'inherit',
-    });
+    const { status } = spawnSync(
+      npm,
+      ['install', '--prefix', folder, '--silent', '--no-save', `node@${major}`],
+      {
+        stdio: 'inherit',
+      },
+    );
     if (status !== 0) throw new Error(`Node ${major} cannot be installed`);
   }
   return node;
