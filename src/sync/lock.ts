@@ -124,4 +124,4 @@ export class Lock extends LockHandle {
   }
 }
 
-registerKind<LockAddress>('Lock', (address) => new Lock(openLock(address, 'Lock')));
+registerKind<LockAddress>('Lock', (address) => new Lock(openLock(address, 'Lock', false)));
