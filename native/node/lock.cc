@@ -45,14 +45,23 @@ napi_value release_lock(napi_env env, napi_callback_info info) {
                  lock_release(arena, arena.slot(to_uint32(env, a[0])), self(a.data).me, self(a.data).me));
 }
 
-// releaseAnyLock(index) → whether anybody held it
+// abandonLock(index): releases what this environment holds, and the next owner is told that it was abandoned
+napi_value abandon_lock(napi_env env, napi_callback_info info) {
+  Args<1> a(env, info);
+  lock_abandon(process_arena().slot(to_uint32(env, a[0])), self(a.data).me);
+  return nullptr;
+}
+
+// releaseAnyLock(index) → whether anybody alive held it
 napi_value release_any_lock(napi_env env, napi_callback_info info) {
   Args<1> a(env, info);
   const Arena& arena = process_arena();
   Slot& slot = arena.slot(to_uint32(env, a[0]));
   for (;;) {
     const OwnerId owner = slot.word.load(std::memory_order_acquire) & kOwnerMask;
-    if (owner == 0 || owner == kAbandoned) return boolean(env, false);
+    platform::Watch unused;
+    // A dead owner's lock counts as free already, and its next owner must hear of the death.
+    if (owner == 0 || owner == kAbandoned || owner_dead(arena, owner, &unused)) return boolean(env, false);
     if (lock_release(arena, slot, owner, self(a.data).me)) return boolean(env, true);
   }
 }
@@ -91,6 +100,7 @@ void init_lock(napi_env env, napi_value exports) {
   add_function(env, exports, "tryLock", try_lock, e);
   add_function(env, exports, "releaseLock", release_lock, e);
   add_function(env, exports, "releaseAnyLock", release_any_lock, e);
+  add_function(env, exports, "abandonLock", abandon_lock, e);
   add_function(env, exports, "waitLock", wait_lock, e);
   add_function(env, exports, "cancelWait", cancel_wait, e);
   add_function(env, exports, "onWaitDone", on_wait_done, e);

@@ -50,6 +50,8 @@ export interface ArenaBinding {
   tryLock(index: number): Outcome;
   releaseLock(index: number): boolean;
   releaseAnyLock(index: number): boolean;
+  /** Releases what this environment holds as if it had died: the next owner is told. */
+  abandonLock(index: number): void;
   /** Starts an asynchronous wait that began `agoMs` ago; its end comes through onWaitDone. */
   waitLock(index: number, timeoutMs: number, agoMs: number): number;
   cancelWait(id: number): Outcome;
