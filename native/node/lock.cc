@@ -25,7 +25,8 @@ napi_value acquire_lock(napi_env env, napi_callback_info info) {
   if (lock_spin(slot, me)) return uint32(env, static_cast<uint32_t>(Outcome::acquired));
   platform::interrupt_watch();  // system calls: only for waits that will sleep
   const int64_t deadline = deadline_of(to_double(env, a[1]), platform::monotonic_now());
-  const Outcome outcome = lock_acquire(arena, slot, me, deadline, platform::interrupt_word());
+  const Outcome outcome =
+      lock_acquire(arena, slot, me, deadline, platform::interrupt_word(), environment_ending, env);
   return uint32(env, static_cast<uint32_t>(outcome));
 }
 
