@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Guard, Lock, RawValue, RLock, RLockGuard, Value, ValueOf } from '../../src/index.js';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-const same = <A, B>(_: Same<A, B>): void => undefined;
+const same = <A, B>(claim: Same<A, B>): boolean => claim;
 
 /** Compiled only. */
 export function types(
@@ -71,7 +71,7 @@ export function types(
   // @ts-expect-error a blocking wait cannot be aborted
   lock.acquireSync({ signal: new AbortController().signal });
   // @ts-expect-error guards come from locks
-  lock.abandoned;
+  void lock.abandoned;
 }
 
 test('the types compile', () => {
