@@ -25,7 +25,7 @@ export function acquireLater<G>({
   return new Promise<G>((resolve, rejectWith) => {
     const since = performance.now();
     let timer: NodeJS.Timeout | undefined;
-    let ended = false;
+    let ended = false as boolean; // set in a call below, which the compiler does not see
     let leave = (): boolean => false;
     const end = (): void => {
       ended = true;

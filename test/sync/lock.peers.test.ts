@@ -58,6 +58,20 @@ group.each(grounds)('among peers that are each a %s', (ground) => {
     ]);
   });
 
+  test('the owner is named by process, name and thread', async () => {
+    const got = await runJson(`${head}
+      import { inspect } from 'node:util';
+      const lock = new mp.Lock(), told = new mp.Value('i', 0);
+      const peer = startPeer('${ground}', peers.hold, lock, told);
+      await until(() => told.value === 1);
+      const { pid, name, thread } = lock.owner, shown = inspect(lock);
+      await peer.end();
+      out([pid === peer.pid, name, thread > 0, shown.replace(/=\\d+>/, '=N>'), lock.owner]);`);
+    const name = ground === 'thread' ? 'MainProcess' : 'Process-1';
+    const shown = ground === 'thread' ? '<Lock owner=MainProcess thread=N>' : '<Lock owner=Process-1>';
+    expect(got).toEqual([true, name, ground === 'thread', shown, null]);
+  });
+
   test('a task behind its own environment gets the lock when somebody else releases it', async () => {
     const got = await runJson(`${head}
       const lock = new mp.Lock(), got = [];

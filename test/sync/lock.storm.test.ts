@@ -5,7 +5,7 @@ import { head } from '../support/sync.js';
 
 test('hundreds of owners and waiters are killed: no double owner, no wrong total, nobody waits for ever', async () => {
   // Each kill takes three environments: the process's main thread and two worker threads. MULTIPROC_KILLS=500 for more.
-  const kills = Number(process.env.MULTIPROC_KILLS ?? 40);
+  const kills = Number(process.env.MULTIPROC_KILLS ?? 34);
   const got = await runJson(
     `${head}
     const lock = new mp.Lock(), total = new mp.RawValue('d', 0);
@@ -54,7 +54,7 @@ test('worker threads that work are terminated by the dozen: the same', async () 
     const seats = Array.from({ length: 4 }, () => new mp.RawValue('d', 0));
     const start = (seat) => startPeer('thread', peers.work, lock, total, seats, seat, deaths, wrong, stop, seat % 2 ? 'sync' : 'async');
     const all = seats.map((_, seat) => start(seat));
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < 40; i++) {
       const seat = i % 4, from = seats[seat].value;
       await until(() => seats[seat].value > from);
       await all[seat].end();
