@@ -129,13 +129,14 @@ export class LockState {
     }
   }
 
-  /** Gives up a lock that a waiter thread took for us but no task has been told of. */
-  releaseUndelivered(): boolean {
+  /** Releases what we do not hold: somebody else's, or what a waiter thread took for a task not yet told. False: free. */
+  releaseAny(): boolean {
     const late = this.#callOff();
-    if (late === Outcome.timedOut) return false;
-    this.#giveBack(late);
+    let released = true;
+    if (late === Outcome.timedOut) released = native.releaseAnyLock(this.reference.slot);
+    else this.#giveBack(late);
     this.#arm();
-    return true;
+    return released;
   }
 
   /** A guard or a request is out: the object must stay although no handle is open. */

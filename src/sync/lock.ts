@@ -95,7 +95,7 @@ export class Lock extends LockHandle {
     const state = this.opened('release()');
     if (state.reallyHeld) {
       state.release();
-    } else if (!state.releaseUndelivered() && !native.releaseAnyLock(state.reference.slot)) {
+    } else if (!state.releaseAny()) {
       throw new MultiprocessingError('ERR_MP_NOT_HELD', 'Lock.release(): the lock is free');
     }
   }
