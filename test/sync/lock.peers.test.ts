@@ -72,6 +72,23 @@ group.each(grounds)('among peers that are each a %s', (ground) => {
     expect(got).toEqual([true, name, ground === 'thread', shown, null]);
   });
 
+  test('a task that waits gets the lock when its own environment releases what another holds', async () => {
+    const got = await runJson(`${head}
+      const lock = new mp.Lock(), told = new mp.Value('i', 0), got = [];
+      for (let i = 1; i <= 2; i++) {
+        const peer = startPeer('${ground}', peers.hold, lock, told, i === 1 ? 'sync' : 'async');
+        await until(() => told.value === i);
+        const pending = [lock.acquire(), lock.acquire()];
+        await turns();
+        lock.release();
+        for (const p of pending) (await p).release();
+        got.push(lock.locked, thrown(() => lock.release()));
+        await peer.end();
+      }
+      out(got);`);
+    expect(got).toEqual([false, 'ERR_MP_NOT_HELD', false, 'ERR_MP_NOT_HELD']);
+  });
+
   test('a task behind its own environment gets the lock when somebody else releases it', async () => {
     const got = await runJson(`${head}
       const lock = new mp.Lock(), got = [];
