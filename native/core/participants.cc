@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "core/blocks.h"
 #include "core/lock.h"
 #include "core/objects.h"
 #include "core/point.h"
@@ -155,6 +156,7 @@ uint32_t participants_sweep(const Arena& arena) {
   uint32_t swept = 0;
   const uint32_t high = arena.header().participant_high.load(memory_order_acquire);
   for (uint32_t slot = 1; slot <= high; slot++) swept += sweep(arena, slot) ? 1 : 0;
+  if (swept > 0) spares_count(arena);  // the dead may have left them wrong
   return swept;
 }
 

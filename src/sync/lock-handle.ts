@@ -92,6 +92,7 @@ export function isTaken(outcome: Outcome): boolean {
 
 /** The lock behind a handle that has travelled. */
 export function openLock(address: LockAddress, what: string): Reference {
-  const kind = address.kind === native.layout.kindValue ? native.layout.kindValue : native.layout.kindLock;
+  const { kindArray, kindLock, kindValue } = native.layout;
+  const kind = [kindValue, kindArray].find((known) => known === address.kind) ?? kindLock;
   return Reference.open(address, kind, what);
 }
