@@ -59,7 +59,8 @@ bool claim_spare(const Arena& arena, uint32_t self, uint32_t index, uint32_t siz
                  platform::Failure* failed) {
   Slot& slot = arena.slot(index);
   const uint64_t h = slot.header.load(memory_order_acquire);
-  if (header_kind(h) != kSpare || slot.extent_class.load(memory_order_acquire) != size_class + 1) return false;
+  if (header_kind(h) != kSpare || slot.extent_class.load(memory_order_acquire) != size_class + 1)
+    return false;
   if (!object_claim_this(arena, self, index, h, failed)) return false;
   MP_POINT("block.spare_claimed");
   arena.heap().classes[size_class].spares.fetch_add(~0u, memory_order_relaxed);
@@ -101,7 +102,8 @@ platform::Failure give_extent(const Arena& arena, uint32_t index, uint32_t size_
   Slot& slot = arena.slot(index);
   uint64_t extent;
   const uint64_t size = class_bytes(size_class);
-  if (auto failed = size_class < kPageClass ? carve_small(arena, size, &extent) : carve_large(arena, size, &extent))
+  if (auto failed =
+          size_class < kPageClass ? carve_small(arena, size, &extent) : carve_large(arena, size, &extent))
     return failed;
   slot.extent = extent;
   slot.warm.store(0, memory_order_relaxed);
@@ -174,7 +176,8 @@ uint64_t cool(const Arena& arena, uint32_t holder_slot, uint32_t index) {
   Slot& slot = arena.slot(index);
   uint64_t h = slot.header.load(memory_order_acquire);
   const uint64_t mine = header_of(header_generation(h), kCreating, holder_slot);
-  if (header_kind(h) != kSpare || !slot.header.compare_exchange_strong(h, mine, memory_order_seq_cst)) return 0;
+  if (header_kind(h) != kSpare || !slot.header.compare_exchange_strong(h, mine, memory_order_seq_cst))
+    return 0;
   MP_POINT("block.cooling");
   const uint64_t before = slot.warm.load(memory_order_relaxed) & ~kUnsure;
   discard(arena, slot);

@@ -50,8 +50,7 @@ platform::Failure heap_map(uint64_t extent, uint64_t bytes, bool fresh, HeapPart
   }
   const uint64_t before = extent % kMapAlign;
   void* base = nullptr;
-  if (auto failed =
-          platform::memory_map_part(arena.fd, kHeapOffset + extent - before, before + bytes, &base))
+  if (auto failed = platform::memory_map_part(arena.fd, kHeapOffset + extent - before, before + bytes, &base))
     return failed;
   *out = {static_cast<unsigned char*>(base) + before, base, before + bytes};
   return {};

@@ -122,8 +122,8 @@ Failure memory_map(int fd, size_t size, void** base) {
 }
 
 Failure memory_map_part(int fd, size_t offset, size_t size, void** base) {
-  void* at = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
-                  static_cast<off_t>(offset));
+  void* at =
+      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, static_cast<off_t>(offset));
   if (at == MAP_FAILED) return {errno, "mmap"};
   madvise(at, size, MADV_DONTDUMP);
   *base = at;

@@ -26,7 +26,8 @@ TEST("arena: what is none, or another build's, is told apart") {
   CHECK(checked([](SegmentHeader& h) { h.layout_version++; }) == ArenaCheck::other_version);
   CHECK(checked([](SegmentHeader& h) { h.size /= 2; }) == ArenaCheck::other_size);
   CHECK(checked([](SegmentHeader&) {}, kArenaBytes) == ArenaCheck::other_size);
-  CHECK(checked([](SegmentHeader& h) { h.size = kHeapOffset - 1; }, kHeapOffset - 1) == ArenaCheck::other_size);
+  CHECK(checked([](SegmentHeader& h) { h.size = kHeapOffset - 1; }, kHeapOffset - 1) ==
+        ArenaCheck::other_size);
   CHECK(checked([](SegmentHeader& h) { h.token_layout ^= 4; }) == ArenaCheck::other_libc);
 }
 
