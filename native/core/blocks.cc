@@ -208,9 +208,7 @@ void block_retired(const Arena& arena, uint32_t holder_slot, uint32_t index, uin
   c.spares.fetch_add(1, memory_order_relaxed);
   add(heap.warm, warm & ~kUnsure);
   MP_POINT("block.retired");
-  const bool too_warm =
-      warm > kWarmBlockMax || static_cast<int64_t>(heap.warm.load(memory_order_relaxed)) > int64_t{kWarmMax};
-  if (size_class >= kPageClass && (warm & kUnsure || too_warm)) cool(arena, holder_slot, index);
+  spare_settle(arena, holder_slot, index);
   for (Word& hint : c.hint) {
     uint32_t none = 0;
     if (hint.load(memory_order_relaxed) == 0 &&
@@ -218,6 +216,15 @@ void block_retired(const Arena& arena, uint32_t holder_slot, uint32_t index, uin
       return;
   }
   c.hint[index % kHintsPerClass].store(index, memory_order_relaxed);
+}
+
+void spare_settle(const Arena& arena, uint32_t holder_slot, uint32_t index) {
+  const Slot& slot = arena.slot(index);
+  if (slot.extent_class.load(memory_order_acquire) <= kPageClass) return;
+  const uint64_t warm = slot.warm.load(memory_order_acquire);
+  const auto all = static_cast<int64_t>(arena.heap().warm.load(memory_order_relaxed));
+  if (warm & kUnsure || warm > kWarmBlockMax || (warm > 0 && all > int64_t{kWarmMax}))
+    cool(arena, holder_slot, index);
 }
 
 uint64_t spares_trim(const Arena& arena, OwnerId me) {

@@ -18,6 +18,7 @@
 // Death    while carving: the extent is nobody's. It costs addresses, nothing else.
 //          between carving and publishing, or giving pages back: the slot is in kCreating and named by `dropping`
 //          (objects.h); the sweeper makes it spare. `warm` says kUnsure if pages were under way.
+//          between freeing and giving pages back: `dropping` again; the sweeper gives them.
 //          beside a counter or a hint: they drift. A sweep counts again; a search of a few slots with each creation finds
 //          what no hint tells of.
 #pragma once
@@ -48,6 +49,8 @@ platform::Failure block_create(const Arena& arena, OwnerId me, uint32_t kind, ui
                                NewBlock* made);
 /// To be called once a slot has become spare. `holder_slot` as in object_free_unheld.
 void block_retired(const Arena& arena, uint32_t holder_slot, uint32_t index, uint64_t warm);
+/// Gives back the pages of a spare slot if they are too many, or unsure.
+void spare_settle(const Arena& arena, uint32_t holder_slot, uint32_t index);
 /// Gives back the pages of all spares; returns how many bytes.
 uint64_t spares_trim(const Arena& arena, OwnerId me);
 /// Counts `spares` and `warm` anew.

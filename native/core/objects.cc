@@ -210,7 +210,8 @@ void object_free_unheld(const Arena& arena, uint32_t holder_slot, uint32_t index
   auto& header = arena.slot(index).header;
   for (;;) {
     uint64_t h = header.load(memory_order_seq_cst);
-    if (header_kind(h) == kFree || header_kind(h) == kSpare) return;
+    if (header_kind(h) == kFree) return;
+    if (header_kind(h) == kSpare) return spare_settle(arena, holder_slot, index);
     if (header_kind(h) == kCreating) {
       if (header_turn(h) == holder_slot) free_from(arena, holder_slot, index, h);  // O4
       return;
