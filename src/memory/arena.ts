@@ -160,7 +160,7 @@ function enterArenaOf({ arena, at = [] }: Address, what: string): void {
 }
 
 function join(arena: string, places: readonly ArenaPlace[], what: string): void {
-  let refused: unknown;
+  let refused: Error | undefined;
   for (const { pid, fd } of places) {
     try {
       const problem = native.joinArena(pid, fd, BigInt(`0x${arena}`));
@@ -169,12 +169,13 @@ function join(arena: string, places: readonly ArenaPlace[], what: string): void 
       if (problem.startsWith('other_')) throw arenaError(problem);
     } catch (error) {
       if (error instanceof MultiprocessingError) throw error;
-      if (errnoOf(error) !== 'ENOENT') refused = error;
+      if (errnoOf(error) !== 'ENOENT') refused = error as Error;
     }
   }
   if (refused !== undefined) {
+    const error = refused;
     orFail('ERR_MP_ACCESS', `open(): this process cannot get at the memory of this ${what}`, () => {
-      throw refused;
+      throw error;
     });
   }
   const pids = places.map(({ pid }) => pid).join(' and ');

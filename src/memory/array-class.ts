@@ -108,7 +108,7 @@ function define(kind: ArrayKind, type: ElementType): ArrayClass {
 
   const withText =
     type.code === 'c' ? bytesClass(SharedCells) : type.code === 'u' ? textClass(SharedCells) : SharedCells;
-  return (kind === 'Array' ? lockedClass(withText) : withText) as unknown as ArrayClass;
+  return kind === 'Array' ? lockedClass(withText) : withText;
 }
 
 type Opened = Uint8Array<ArrayBuffer> & ArrayMembers & { opened(what: string): Block };

@@ -25,7 +25,7 @@ export function parseInitial(type: ElementType, init: unknown, what: string): In
 
 function cellsOf(type: ElementType, init: unknown, what: string): Cells {
   const make = type.cells as unknown as MakeCells;
-  if (typeof init === 'string' && type.code === 'c') return Buffer.from(init) as Cells;
+  if (typeof init === 'string' && type.code === 'c') return Buffer.from(init);
   if (typeof init === 'string' && type.code === 'u') {
     return new Uint16Array(Array.from({ length: init.length }, (_, i) => init.charCodeAt(i)));
   }

@@ -86,6 +86,21 @@ function show(kind: ArrayKind, type: ElementType, reference: Reference, what: st
   return new (arrayClass(kind, type))(block, buffer);
 }
 
+/** Its instances are of the classes of array-class.ts, one for each type. */
+function constructorOf(kind: ArrayKind): unknown {
+  // eslint-disable-next-line @typescript-eslint/no-extraneous-class -- see above
+  const made = class {
+    constructor(type: unknown, init: unknown) {
+      return create(kind, type, init);
+    }
+    static [Symbol.hasInstance](value: unknown): boolean {
+      return isArrayOf(kind, value);
+    }
+  };
+  Object.defineProperty(made, 'name', { value: kind });
+  return made;
+}
+
 /**
  * A real typed array (`new RawArray('d', 10) instanceof Float64Array`) over shared memory, without a lock. Nothing blocks.
  *
@@ -94,14 +109,7 @@ function show(kind: ArrayKind, type: ElementType, reference: Reference, what: st
  * give private arrays, subarray() a plain view. Zero at first; gone when the last handle is closed or its owner has
  * ended. Costs no descriptor, whatever its size.
  */
-export const RawArray = class RawArray {
-  constructor(type: unknown, init: unknown) {
-    return create('RawArray', type, init);
-  }
-  static [Symbol.hasInstance](value: unknown): boolean {
-    return isArrayOf('RawArray', value);
-  }
-} as unknown as RawArrayConstructor;
+export const RawArray = constructorOf('RawArray') as RawArrayConstructor;
 
 /**
  * A {@link RawArray} with a lock of its own, `lock`. Exported as `Array`, too.
@@ -111,14 +119,7 @@ export const RawArray = class RawArray {
  * sums.lock.runExclusiveSync(() => { sums[0] += 1; });
  * ```
  */
-export const MpArray = class MpArray {
-  constructor(type: unknown, init: unknown) {
-    return create('Array', type, init);
-  }
-  static [Symbol.hasInstance](value: unknown): boolean {
-    return isArrayOf('Array', value);
-  }
-} as unknown as MpArrayConstructor;
+export const MpArray = constructorOf('Array') as MpArrayConstructor;
 
 for (const kind of ['Array', 'RawArray'] as const) {
   registerKind<Handle & Address>(kind, (address) => {
