@@ -6,7 +6,7 @@
  */
 import { markAsUntransferable } from 'node:worker_threads';
 import { native } from '../native/load.js';
-import { orFail } from '../native/failure.js';
+import { errnoOf, orFail } from '../native/failure.js';
 import type { Reference } from './arena.js';
 
 export class Block {
@@ -38,12 +38,7 @@ export class Block {
       return { block: known, buffer: open };
     }
     try {
-      const buffer =
-        bytes === 0
-          ? new ArrayBuffer(0)
-          : orFail('ERR_MP_UNSUPPORTED', `${what}: the memory cannot be shown`, () =>
-              native.openBlock(reference.slot),
-            );
+      const buffer = bytes === 0 ? new ArrayBuffer(0) : openBuffer(reference.slot, what);
       markAsUntransferable(buffer); // it would take the bytes along, past close()
       return { block: new Block(reference, buffer), buffer };
     } catch (error) {
@@ -65,5 +60,19 @@ export class Block {
 
   #forget(): void {
     if (this.reference.block === this) this.reference.block = undefined;
+  }
+}
+
+function openBuffer(slot: number, what: string): ArrayBuffer {
+  try {
+    return native.openBlock(slot);
+  } catch (error) {
+    const [code, text] =
+      errnoOf(error) === 'ENOMEM'
+        ? ['ERR_MP_MEMORY', 'this process has not so many addresses left (ulimit -v)']
+        : ['ERR_MP_UNSUPPORTED', 'this JavaScript runtime cannot use shared memory'];
+    return orFail(code, `${what}: ${text}`, () => {
+      throw error as Error;
+    });
   }
 }

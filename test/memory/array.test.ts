@@ -49,8 +49,9 @@ test('the types of elements follow from the code', () => {
 });
 
 test('from values of any iterable', () => {
-  const set = new Set([1, 2.5, -0]);
-  expect([...keep(new MpArray('d', set))]).toEqual([1, 2.5, -0]);
+  const map = new Map([[1, 'a'], [2.5, 'b']]); // prettier-ignore
+  expect([...keep(new MpArray('d', map.keys()))]).toEqual([1, 2.5]);
+  expect([...keep(new MpArray('d', [NaN, -0]))]).toEqual([NaN, -0]);
   expect([...keep(new MpArray('q', [1n, 5, -(2n ** 63n)]))]).toEqual([1n, 5n, -(2n ** 63n)]);
   expect([...keep(new MpArray('?', [true, false]))]).toEqual([1, 0]);
   expect([...keep(new MpArray('?', keep(new RawArray('?', [true, false]))))]).toEqual([1, 0]);

@@ -108,9 +108,10 @@ test('use after close, and travelling', async () => {
   }
   expect(again.get(0)).toBe('a');
   list.unlink(); // there is no name to take away
-  open<ShareableList>(handle).close();
-  again.close();
-  expect(codeOf(() => open(handle))).toBe('ClosedError ERR_MP_CLOSED');
+  const short = new ShareableList(['a']);
+  const toShort = share(short);
+  short.close();
+  expect(codeOf(() => open(toShort))).toBe('ClosedError ERR_MP_CLOSED');
 });
 
 test('with a name it travels by that; without one it leaves no file', async () => {
