@@ -4,7 +4,6 @@
  * Each handle owns one count of the reference. A buffer that is collected takes the counts of its handles with it: they
  * were collected as well, and nothing here can reach the bytes any more.
  */
-import { markAsUntransferable } from 'node:worker_threads';
 import { native } from '../native/load.js';
 import { errnoOf, orFail } from '../native/failure.js';
 import type { Reference } from './arena.js';
@@ -27,6 +26,7 @@ export class Block {
     Block.#collected.register(buffer, this, this);
   }
 
+  // Node.js marks external buffers as untransferable itself: postMessage does not take them along, past close().
   /** The bytes for one more handle, which owns the given count of the reference. */
   static open(reference: Reference, what: string): { block: Block; buffer: ArrayBuffer } {
     const { bytes } = reference;
@@ -39,7 +39,6 @@ export class Block {
     }
     try {
       const buffer = bytes === 0 ? new ArrayBuffer(0) : openBuffer(reference.slot, what);
-      markAsUntransferable(buffer); // it would take the bytes along, past close()
       return { block: new Block(reference, buffer), buffer };
     } catch (error) {
       reference.release();
