@@ -221,7 +221,7 @@ test('too few descriptors: EMFILE, and nothing is left', async () => {
   const end = await runScript(
     `
     import { spawnSync } from 'node:child_process';
-    const r = spawnSync('sh', ['-c', 'ulimit -n 40; exec "$0" "$@"', process.execPath, process.argv[2]], { encoding: 'utf8' });
+    const r = spawnSync('sh', ['-c', 'ulimit -n 64; exec "$0" "$@"', process.execPath, process.argv[2]], { encoding: 'utf8' });
     process.stdout.write(r.stdout); process.stderr.write(r.stderr); process.exitCode = r.status ?? 99;`,
     {
       args: [new URL('../fixtures/few-descriptors.mjs', import.meta.url).pathname],
