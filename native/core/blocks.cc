@@ -126,20 +126,20 @@ void discard(const Arena& arena, Slot& slot) {
 /// Backs the block of a slot in kCreating with pages (B3, B4).
 platform::Failure warm_up(const Arena& arena, Slot& slot, uint64_t bytes, uint64_t* dirty) {
   const uint32_t size_class = slot.extent_class.load(memory_order_relaxed) - 1;
-  const uint64_t need = backed(size_class, bytes);
   if (slot.warm.load(memory_order_relaxed) & kUnsure && size_class >= kPageClass) discard(arena, slot);
-  const uint64_t warm = slot.warm.load(memory_order_relaxed) & ~kUnsure;
+  const uint64_t before = slot.warm.load(memory_order_relaxed), warm = before & ~kUnsure;
+  const uint64_t least = backed(size_class, bytes), need = least > warm ? least : warm;
   *dirty = warm < bytes ? warm : bytes;
-  if (slot.warm.load(memory_order_relaxed) == warm && warm >= need) return {};
-  slot.warm.store((need > warm ? need : warm) | kUnsure, memory_order_release);
+  if (before == need) return {};
+  slot.warm.store(need | kUnsure, memory_order_release);
   MP_POINT("block.reserving");
-  const uint64_t from = size_class < kPageClass ? 0 : warm;
+  const uint64_t from = before & kUnsure ? 0 : warm;
   if (auto failed = platform::memory_reserve(arena.fd, kHeapOffset + slot.extent + from, need - from)) {
     if (size_class >= kPageClass) discard(arena, slot);  // some of it may have come
     return failed;
   }
   MP_POINT("block.reserved");
-  slot.warm.store(need > warm ? need : warm, memory_order_release);
+  slot.warm.store(need, memory_order_release);
   return {};
 }
 

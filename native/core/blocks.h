@@ -5,7 +5,7 @@
 // there is no free list that a death could tear.
 //
 //   extent_class   class + 1; 0: the slot has none        extent   where it begins in the heap; a multiple of its size,
-//   bytes          the length of the block that is live            or of 64 GiB if that is less
+//   bytes          the length of the block that is live            or of 8 GiB if that is less
 //   warm           how many bytes from the start of the extent are backed by pages; with kUnsure at most so many
 //
 // B1  No byte of the heap is in two extents: `used` and `small_next` move by compare-and-swap, before the slot is told.
@@ -32,7 +32,7 @@ inline constexpr uint32_t kPageClass = 6;  // the first class of a page or more
 inline constexpr uint64_t kWarmMax = uint64_t{64} << 20;
 inline constexpr uint64_t kWarmBlockMax = uint64_t{16} << 20;
 inline constexpr uint64_t kSmallChunk = uint64_t{64} << 10;
-inline constexpr uint64_t kAlignMax = uint64_t{64} << 30;
+inline constexpr uint64_t kAlignMax = uint64_t{8} << 30;
 
 constexpr uint64_t class_bytes(uint32_t size_class) { return uint64_t{64} << size_class; }
 static_assert(class_bytes(kPageClass) == kPage);

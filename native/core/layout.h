@@ -105,8 +105,8 @@ inline constexpr uint32_t kLive = 1,
 ///
 /// P1  Only the thread that has taken the token writes `state`, `pid`, … ; a token has one taker at a time.
 /// P2  live(g) ends only after everything generation g held has been given back (see participants.cc, sweep).
-/// P3  `dropping`, if not 0, is the slot whose reference is being made, taken or given back here right now: its bit is
-///     not settled. The next sweeper tries to free that slot; a granter waits.
+/// P3  `dropping`, if not 0, is the slot whose reference is being made, taken or given back here right now, or whose pages
+///     are: its bit is not settled. The next sweeper tries to free that slot; a granter waits.
 /// P4  Holder bits count while `state` says live(g). Those set before ending(g) are cleared, and their objects freed,
 ///     before free(g); a bit granted later than that counts for nothing, and entering clears it.
 /// Writers  token: its taker and the kernel. All else: the token's taker. Holder bitmap: see objects.h.

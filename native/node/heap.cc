@@ -1,4 +1,4 @@
-// The heap is mapped in windows of 64 GiB, each when first needed and for good: attaching to a block is an addition then.
+// The heap is mapped in windows of 8 GiB, each when first needed and for good: attaching to a block is an addition then.
 // Extents are aligned so that none lies in two windows (blocks.h). Larger ones, and all where addresses are limited
 // (ulimit -v), are mapped alone.
 #include "node/heap.h"

@@ -18,6 +18,11 @@ export function orFail<T>(code: string, what: string, call: () => T): T {
   } catch (error) {
     const { errno, syscall, message } = error as NativeFailure;
     if (errno === undefined || syscall === undefined) throw error;
-    throw new MultiprocessingError(code, `${what}: ${message}`, { errno, syscall, cause: error });
+    const none = errno === 'EMFILE' || errno === 'ENFILE'; // descriptors, whatever they were for
+    throw new MultiprocessingError(none ? 'ERR_MP_DESCRIPTORS' : code, `${what}: ${message}`, {
+      errno,
+      syscall,
+      cause: error,
+    });
   }
 }

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { fixtures, runJson, runScript, scriptFile } from '../support/child.js';
+import { canMount, inNamespace } from '../support/namespace.js';
 
 const head = `
 import { readdirSync, readFileSync } from 'node:fs';
@@ -215,6 +216,20 @@ test('more memory than there is: an error at creation, and nothing is left', asy
   expect(got).toEqual([
     9_003_008, ...failure, 'new Array(): 1099511627776 bytes of', ...failure, 'new Array(): 8796093022208 bytes of', 0, 0, 1,
   ]); // prettier-ignore
+});
+
+test("more than the control group allows: an error at creation, not the kernel's killer later", ({
+  skip,
+}) => {
+  if (!canMount()) skip('mount namespaces are not permitted here');
+  const script = scriptFile(`${head}
+    out([codeOf(() => new mp.RawArray('B', 512 << 20)), new mp.RawArray('B', 1 << 20).length, native.census().objects]);`);
+  // What a limited group's files say, seen by this script only: nobody is moved to another group.
+  const group = '/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)';
+  const limit = `mkdir -p ${group} && echo ${128 << 20} > ${group}/memory.max && echo 0 > ${group}/memory.current`;
+  const mounted = `mount -t tmpfs tmpfs /sys/fs/cgroup && ${limit}`;
+  const got = inNamespace(`${mounted} && ${process.execPath} ${script}`);
+  expect(JSON.parse(got)).toEqual(['ERR_MP_MEMORY', 1 << 20, 1]);
 });
 
 test.each([

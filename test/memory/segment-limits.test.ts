@@ -35,7 +35,7 @@ test('full /dev/shm: an error at creation, and nothing left behind', ({ skip }) 
     for (let i = 0; codeOf(() => new SharedMemory({ name: 'fill' + i, create: true, size: 1 })) === 'fine'; i++);
     got.push(count > 100, free());
     got.push(codeOf(() => SharedArray.create('a', [1], 'uint8')), codeOf(() => SharedArray.create('a', [1], 'uint8', { reserve: false })));
-    got.push(codeOf(() => new SharedMemory({ create: true, size: 1 })), codeOf(() => new ShareableList([1])));
+    got.push(codeOf(() => new SharedMemory({ create: true, size: 1 })), codeOf(() => new ShareableList([1], { name: 'l' })));
     for (let i = 0; i < count; i++) SharedArray.delete('small' + i);
     for (const x of SharedMemory.list()) SharedMemory.delete(x.name);
     got.push(codeOf(() => SharedArray.create('a', [1 << 20], 'uint8')));
