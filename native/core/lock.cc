@@ -213,7 +213,8 @@ bool lock_spin(Slot& slot, OwnerId me) {
   return false;
 }
 
-Outcome lock_acquire(const Arena& arena, Slot& slot, OwnerId me, int64_t deadline, Word* interrupt) {
+Outcome lock_acquire(const Arena& arena, Slot& slot, OwnerId me, int64_t deadline, Word* interrupt,
+                     bool (*ended)(void*), void* context) {
   const uint32_t interrupts = interrupt ? interrupt->load(memory_order_acquire) : 0;
   int64_t now = platform::monotonic_now();
   Contender c{arena, slot, me, now};
@@ -222,7 +223,8 @@ Outcome lock_acquire(const Arena& arena, Slot& slot, OwnerId me, int64_t deadlin
     const Step step = lock_step(c, now, &plan);
     if (step != Step::park) return step == Step::acquired ? Outcome::acquired : Outcome::abandoned;
     const bool late = now >= deadline;
-    if (late || (interrupt && interrupt->load(memory_order_acquire) != interrupts)) {
+    if (late || (interrupt && interrupt->load(memory_order_acquire) != interrupts) ||
+        (ended && now - c.since >= kStarvingAfterNs && ended(context))) {
       if (lock_withdraw(c)) return Outcome::acquired;
       return late ? Outcome::timed_out : Outcome::interrupted;
     }

@@ -80,7 +80,9 @@ Outcome lock_try(const Arena& arena, Slot& slot, OwnerId me);
 /// Takes the lock if it becomes free within a short yield-spin (some 20 µs): most contended waits end here.
 bool lock_spin(Slot& slot, OwnerId me);
 /// Takes the lock, sleeping until `deadline` at most. `interrupt` may be null. Spin first.
-Outcome lock_acquire(const Arena& arena, Slot& slot, OwnerId me, int64_t deadline, Word* interrupt);
+/// `ended(context)` is asked at each wake, the ceiling's included: whether the caller is to give up (interrupted).
+Outcome lock_acquire(const Arena& arena, Slot& slot, OwnerId me, int64_t deadline, Word* interrupt,
+                     bool (*ended)(void*) = nullptr, void* context = nullptr);
 /// Gives up what `owner` holds: wakes or hands over. False: `owner` does not hold it.
 /// `by` is the participant that releases: the owner itself, or another on its behalf.
 bool lock_release(const Arena& arena, Slot& slot, OwnerId owner, OwnerId by);

@@ -46,6 +46,14 @@ inline bool to_bool(napi_env env, napi_value v) {
   napi_get_value_bool(env, v, &r);
   return r;
 }
+/// Whether no JavaScript will run here any more: a worker thread that is being terminated, or whose process exits. Its
+/// thread is waited for, so nothing that blocks may outlast this.
+inline bool environment_ending(void* env) {
+  napi_value yes, also;
+  if (napi_get_boolean(static_cast<napi_env>(env), true, &yes) != napi_ok) return true;
+  // Of the calls that refuse when JavaScript cannot run, the one with the least effect.
+  return napi_coerce_to_bool(static_cast<napi_env>(env), yes, &also) != napi_ok;
+}
 inline napi_value number(napi_env env, double v) {
   napi_value r;
   napi_create_double(env, v, &r);

@@ -48,7 +48,8 @@ napi_value acquire_lock(napi_env env, napi_callback_info info) {
   if (lock_spin(l.slot, l.me)) return outcome_value(env, l, Outcome::acquired);
   platform::interrupt_watch();  // system calls: only for waits that will sleep
   const int64_t deadline = deadline_of(to_double(env, a[1]), platform::monotonic_now());
-  const Outcome outcome = lock_acquire(l.arena, l.slot, l.me, deadline, platform::interrupt_word());
+  const Outcome outcome =
+      lock_acquire(l.arena, l.slot, l.me, deadline, platform::interrupt_word(), environment_ending, env);
   return outcome_value(env, l, outcome);
 }
 
@@ -66,13 +67,23 @@ napi_value release_lock(napi_env env, napi_callback_info info) {
   return boolean(env, lock_release(l.arena, l.slot, l.me, l.me));
 }
 
-// releaseAnyLock(index) → whether anybody held it
+// abandonLock(index): releases what this environment holds, and the next owner is told that it was abandoned
+napi_value abandon_lock(napi_env env, napi_callback_info info) {
+  Args<1> a(env, info);
+  const Resolved l = resolve(self(a.data), to_uint32(env, a[0]));
+  lock_abandon(l.slot, l.me);
+  return nullptr;
+}
+
+// releaseAnyLock(index) → whether anybody alive held it
 napi_value release_any_lock(napi_env env, napi_callback_info info) {
   Args<1> a(env, info);
   const Resolved l = resolve(self(a.data), to_uint32(env, a[0]));
   for (;;) {
     const OwnerId owner = l.slot.word.load(std::memory_order_acquire) & kOwnerMask;
-    if (owner == 0 || owner == kAbandoned) return boolean(env, false);
+    platform::Watch unused;
+    // A dead owner's lock counts as free already, and its next owner must hear of the death.
+    if (owner == 0 || owner == kAbandoned || owner_dead(l.arena, owner, &unused)) return boolean(env, false);
     if (lock_release(l.arena, l.slot, owner, l.me)) return boolean(env, true);
   }
 }
@@ -136,6 +147,7 @@ void init_lock(napi_env env, napi_value exports) {
   add_function(env, exports, "lockOwner", lock_owner, e);
   add_function(env, exports, "lockIsMine", lock_is_mine, e);
   add_function(env, exports, "lockIntact", lock_intact, e);
+  add_function(env, exports, "abandonLock", abandon_lock, e);
   add_function(env, exports, "waitLock", wait_lock, e);
   add_function(env, exports, "cancelWait", cancel_wait, e);
   add_function(env, exports, "onWaitDone", on_wait_done, e);

@@ -130,25 +130,33 @@ napi_value child_reap(napi_env env, napi_callback_info info) {
   return int32(env, child->exit_code);
 }
 
+/// A terminated worker thread is waited for, and nothing tells a blocked one of its end: it looks.
+constexpr int64_t kLookForEndNs = 250'000'000;
+
 /// 0 it still runs, 1 it has ended, 2 a signal came that the program listens for.
-int32_t wait_for(int handle, double timeout_ms) {
+int32_t wait_for(napi_env env, int handle, double timeout_ms) {
   platform::interrupt_watch();
   platform::Word* word = platform::interrupt_word();
   const uint32_t before = word->load(std::memory_order_acquire);
-  if (platform::process_wait(handle, wake_time(timeout_ms), word, before)) return 1;
-  return word->load(std::memory_order_acquire) != before ? 2 : 0;
+  const int64_t deadline = wake_time(timeout_ms);
+  for (;;) {
+    const int64_t look_again = platform::monotonic_now() + kLookForEndNs;
+    if (platform::process_wait(handle, look_again < deadline ? look_again : deadline, word, before)) return 1;
+    if (word->load(std::memory_order_acquire) != before || environment_ending(env)) return 2;
+    if (platform::monotonic_now() >= deadline) return 0;
+  }
 }
 
 napi_value child_wait(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   Child* child = children_of(args.data)->find(to_uint32(env, args[0]));
-  return int32(env, child == nullptr ? 1 : wait_for(child->handle, to_double(env, args[1])));
+  return int32(env, child == nullptr ? 1 : wait_for(env, child->handle, to_double(env, args[1])));
 }
 
 /// handleWait(handle, timeoutMs): for a process that is not a child of this environment.
 napi_value handle_wait(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
-  return int32(env, wait_for(to_int32(env, args[0]), to_double(env, args[1])));
+  return int32(env, wait_for(env, to_int32(env, args[0]), to_double(env, args[1])));
 }
 
 /// childSignal(id, signal): false if it has ended already.

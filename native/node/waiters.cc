@@ -71,7 +71,11 @@ class WaiterThread {
       const bool ours = w.state == WaitState::waiting
                             ? lock_withdraw(c)
                             : w.state == WaitState::acquired || w.state == WaitState::abandoned;
-      if (ours) lock_release(c.arena, c.slot, c.me, c.me);
+      // What a dead owner left behind, nobody has been told of here: the next one must be.
+      if (ours && w.state == WaitState::abandoned)
+        lock_abandon(c.slot, c.me);
+      else if (ours)
+        lock_release(c.arena, c.slot, c.me, c.me);
     }
   }
 

@@ -103,6 +103,17 @@ export function sweepDead(): void {
   if (me !== 0) native.sweep();
 }
 
+const slotCount = layout.slotsBytes / layout.slotBytes;
+
+function isIndex(value: unknown, end: number): boolean {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < end;
+}
+
+/** A handle that cannot have come out of share(). */
+export function damaged(what: string): MultiprocessingError {
+  return new MultiprocessingError('ERR_MP_HANDLE', `open(): this ${what} handle is damaged`);
+}
+
 /** Where an object lies: what handles carry. */
 export interface Address {
   readonly arena: string;
@@ -144,8 +155,8 @@ export class Reference {
   static open(address: Address, kind: number, what: string): Reference {
     ensureArena();
     const { arena, slot, generation } = address;
-    if (typeof slot !== 'number' || typeof generation !== 'number' || typeof arena !== 'string') {
-      throw new MultiprocessingError('ERR_MP_HANDLE', `open(): this ${what} handle is damaged`);
+    if (typeof arena !== 'string' || !isIndex(slot, slotCount) || !isIndex(generation, 1 << 24)) {
+      throw damaged(what);
     }
     if (arena !== arenaId.toString(16)) {
       throw new MultiprocessingError(
@@ -158,6 +169,7 @@ export class Reference {
       known.#count++;
       return known;
     }
+    if (known?.generation === generation) throw damaged(what); // it is of another kind
     const opened = orFail('ERR_MP_MEMORY', `this ${what} cannot be opened`, () =>
       native.openObject(slot, generation, kind),
     );

@@ -18,9 +18,9 @@ export class Value<T extends TypeCode | TypeName = TypeCode | TypeName> extends 
     return 'Value';
   }
 
-  /** The value's lock; taken by `update()` only. Closes with the value. */
+  /** The value's lock; taken by `update()` only. Closes with the value. (Closed alone, the next look makes a new handle.) */
   get lock(): RLock {
-    if (this.#lock === undefined) {
+    if (this.#lock === undefined || this.#lock.closed) {
       const reference = this.reference('lock');
       reference.retain();
       this.#lock = new RLock(reference);

@@ -71,6 +71,8 @@ export interface ArenaBinding {
   lockIsMine(index: number): boolean;
   /** False: somebody has damaged a named lock's memory. */
   lockIntact(index: number): boolean;
+  /** Releases what this environment holds as if it had died: the next owner is told. */
+  abandonLock(index: number): void;
   /** Starts an asynchronous wait that began `agoMs` ago; its end comes through onWaitDone. */
   waitLock(index: number, timeoutMs: number, agoMs: number): number;
   cancelWait(id: number): Outcome;

@@ -25,7 +25,10 @@ export function acquireLater<G>({
   return new Promise<G>((resolve, rejectWith) => {
     const since = performance.now();
     let timer: NodeJS.Timeout | undefined;
+    let ended = false as boolean; // set in a call below, which the compiler does not see
+    let leave = (): boolean => false;
     const end = (): void => {
+      ended = true;
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
     };
@@ -34,15 +37,6 @@ export function acquireLater<G>({
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an AbortSignal's reason is anything
       rejectWith(reason);
     };
-    const leave = state.enqueue({
-      handle,
-      since,
-      grant(abandoned) {
-        end();
-        resolve(granted(abandoned));
-      },
-      fail,
-    });
     const abort = (): void => {
       if (leave()) fail(signal!.reason);
     };
@@ -51,6 +45,16 @@ export function acquireLater<G>({
       if (left > 0) timer = setTimeout(tick, Math.min(left, 0x7fffffff));
       else if (leave()) fail(new TimeoutError(`${what}: the lock was not free within ${timeout} ms`));
     };
+    leave = state.enqueue({
+      handle,
+      since,
+      grant(abandoned) {
+        end();
+        resolve(granted(abandoned));
+      },
+      fail,
+    });
+    if (ended) return; // inside enqueue(): a timer or a listener set now would stay
     signal?.addEventListener('abort', abort, { once: true });
     if (timeout !== Infinity) tick();
   });

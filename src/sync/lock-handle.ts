@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { ClosedError } from '../errors.js';
-import { type Address, cas, me, Reference } from '../memory/arena.js';
+import { type Address, cas, damaged, me, Reference } from '../memory/arena.js';
 import { Outcome } from '../native/arena-binding.js';
 import { native } from '../native/load.js';
 import { grant, type Handle, pin, type Shareable, toHandle } from '../transfer/handle.js';
@@ -73,6 +73,11 @@ export abstract class LockHandle implements Disposable, Shareable {
     return `<${this.kindName} owner=${owner.name}${owner.thread === 0 ? '' : ` thread=${owner.thread}`}>`;
   }
 
+  /** @internal Whether close() was called. */
+  get closed(): boolean {
+    return this.state === null;
+  }
+
   /** The state, if this handle is open. */
   protected opened(what: string): LockState {
     if (this.state === null) throw this.#closed(what);
@@ -94,7 +99,15 @@ export function isTaken(outcome: Outcome): boolean {
 }
 
 /** The lock behind a handle that has travelled. */
-export function openLock(address: LockAddress, what: string): Reference {
-  const kind = address.kind === native.layout.kindValue ? native.layout.kindValue : native.layout.kindLock;
-  return Reference.open(address, kind, what);
+export function openLock(address: LockAddress, what: string, recursive: boolean): Reference {
+  const { kindLock, kindValue } = native.layout;
+  const { kind } = address;
+  // A Value's lock is an RLock; a lock of its own says in its detail which of the two it is.
+  if (kind !== kindLock && !(kind === kindValue && recursive)) throw damaged(what);
+  const reference = Reference.open(address, kind, what);
+  if (kind === kindLock && (reference.detail === 1) !== recursive) {
+    reference.release();
+    throw damaged(what);
+  }
+  return reference;
 }

@@ -11,10 +11,12 @@
  *
  * S1  While `waitId` is set a waiter thread may own the lock on our behalf, so `fast` is `neverFree` and every other
  *     attempt of this environment first calls the thread off.
- * S2  An odd ticket excludes `waitId`: who waits behind our own guard waits here, not in the word.
+ * S2  An odd ticket excludes `waitId`: who waits behind our own guard waits here, not in the word. Should another
+ *     environment release our lock, nothing wakes us: while somebody waits so, a timer looks (`#look`).
  */
 import { DeadlockError } from '../errors.js';
 import { Outcome } from '../native/arena-binding.js';
+import { orFail } from '../native/failure.js';
 import { native } from '../native/load.js';
 import { cas, me, neverFree, slotWords } from '../memory/arena.js';
 import { addWait, forgetWait, keepAlive, listen } from './waits.js';
@@ -60,6 +62,7 @@ export class LockState {
   busy = false;
   readonly #queue: Request[] = [];
   #waitId = 0;
+  #looking = false;
 
   private constructor(reference: LockReference) {
     this.reference = reference;
@@ -170,19 +173,20 @@ export class LockState {
     }
   }
 
-  /** Gives up a lock that a waiter thread took for us but no task has been told of. */
-  releaseUndelivered(): boolean {
+  /** Releases what we do not hold: somebody else's, or what a waiter thread took for a task not yet told. False: free. */
+  releaseAny(): boolean {
     const late = this.#callOff();
-    if (late === Outcome.timedOut) return false;
-    native.releaseLock(this.reference.slot);
+    let released = true;
+    if (late === Outcome.timedOut) released = native.releaseAnyLock(this.reference.slot);
+    else this.#giveBack(late);
     this.#arm();
-    return true;
+    return released;
   }
 
   /** A guard or a request is out: the object must stay although no handle is open. */
   get mustStay(): boolean {
     this.busy = true;
-    return this.held || this.#queue.length > 0;
+    return this.reallyHeld || this.#queue.length > 0;
   }
 
   #failDamaged(outcome: Outcome, what: string): void {
@@ -207,10 +211,16 @@ export class LockState {
     this.#queue.splice(at, 1);
     keepAlive(-1);
     // The lock came together with the end of the wait: we own it by now; give it back rather than strand it.
-    if (late !== Outcome.timedOut) native.releaseLock(this.reference.slot);
+    if (late !== Outcome.timedOut) this.#giveBack(late);
     if (this.#queue.length > 0 && !this.held) this.#arm();
     else if (this.#queue.length === 0 && !this.held) this.#afterRelease();
     return true;
+  }
+
+  /** Lets go of a lock that no task has been told of: what a dead owner left behind is news for the next one. */
+  #giveBack(outcome: Outcome): void {
+    if (outcome === Outcome.abandoned) native.abandonLock(this.reference.slot);
+    else native.releaseLock(this.reference.slot);
   }
 
   /** Calls the waiter thread off. acquired or abandoned: too late, we own the lock. */
@@ -239,11 +249,13 @@ export class LockState {
         continue;
       }
       try {
-        this.#waitId = native.waitLock(this.reference.slot, Infinity, performance.now() - first.since);
+        this.#waitId = orFail('ERR_MP_MEMORY', 'no thread can be started that waits for a lock', () =>
+          native.waitLock(this.reference.slot, Infinity, performance.now() - first.since),
+        );
       } catch (error) {
         this.#queue.shift();
         keepAlive(-1);
-        first.fail(error); // no thread could be started
+        first.fail(error);
         continue;
       }
       this.fast = neverFree; // S1
@@ -251,6 +263,26 @@ export class LockState {
         this.#ended(ended);
       });
     }
+    if (this.#queue.length > 0 && this.held) this.#look();
+  }
+
+  /** Notices that somebody else released the lock we hold while tasks wait behind it (S2): soon at first, then calmly. */
+  #look(): void {
+    if (this.#looking) return;
+    this.#looking = true;
+    let { ticket } = this;
+    let delay = 1;
+    const look = (): void => {
+      if (this.#queue.length > 0 && this.reallyHeld) {
+        delay = ticket === this.ticket ? Math.min(2 * delay, 64) : 1;
+        ({ ticket } = this);
+        setTimeout(look, delay).unref(); // who waits keeps the loop alive
+        return;
+      }
+      this.#looking = false;
+      this.#arm();
+    };
+    setTimeout(look, delay).unref();
   }
 
   #ended(outcome: Outcome): void {
@@ -270,7 +302,7 @@ export class LockState {
     const first = this.#queue.shift();
     keepAlive(-1);
     this.busy = true;
-    if (first === undefined) native.releaseLock(this.reference.slot);
+    if (first === undefined) this.#giveBack(abandoned ? Outcome.abandoned : Outcome.acquired);
     else first.grant(abandoned);
   }
 }

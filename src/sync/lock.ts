@@ -135,7 +135,7 @@ export class Lock extends LockHandle {
     const state = this.opened('release()');
     if (state.reallyHeld) {
       state.release();
-    } else if (!state.releaseUndelivered() && !native.releaseAnyLock(state.reference.slot)) {
+    } else if (!state.releaseAny()) {
       throw new MultiprocessingError('ERR_MP_NOT_HELD', 'Lock.release(): the lock is free');
     }
   }
@@ -164,7 +164,7 @@ export class Lock extends LockHandle {
   }
 }
 
-registerKind<LockAddress>('Lock', (address) => new Lock(openLock(address, 'Lock')));
+registerKind<LockAddress>('Lock', (address) => new Lock(openLock(address, 'Lock', false)));
 registerKind<Handle & { name: unknown; id: unknown }>(
   'NamedLock',
   ({ name, id }) => new Lock(reopenNamed(name, id)),

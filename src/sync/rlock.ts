@@ -167,4 +167,4 @@ export class RLock extends LockHandle {
   }
 }
 
-registerKind<LockAddress>('RLock', (address) => new RLock(openLock(address, 'RLock')));
+registerKind<LockAddress>('RLock', (address) => new RLock(openLock(address, 'RLock', true)));

@@ -1,0 +1,71 @@
+// The shared layout as JavaScript sees it. A change here is a new layout version: see native/core/layout.h.
+import { expect, test } from 'vitest';
+import { runJson } from '../support/child.js';
+import { head } from '../support/sync.js';
+
+const golden = {
+  version: 1,
+  offsets: {
+    'SegmentHeader.magic': 0,
+    'SegmentHeader.layout_version': 4,
+    'SegmentHeader.kind': 8,
+    'SegmentHeader.state': 12,
+    'SegmentHeader.size': 16,
+    'SegmentHeader.id': 24,
+    'SegmentHeader.pid_namespace': 32,
+    'SegmentHeader.creator_pid': 40,
+    'SegmentHeader.token_layout': 44,
+    'ArenaHeader.participant_high': 0,
+    'ArenaHeader.slots_reserved': 4,
+    'ArenaHeader.free_hint': 8,
+    'Participant.token': 0,
+    'Participant.state': 64,
+    'Participant.dropping': 68,
+    'Participant.regions': 72,
+    'Participant.pid': 76,
+    'Participant.thread': 80,
+    'Participant.environment': 84,
+    'Participant.start_time': 88,
+    'Participant.name': 128,
+    'Slot.header': 0,
+    'Slot.word': 8,
+    'Slot.claim': 12,
+    'Slot.value': 16,
+    'Slot.detail': 24,
+  },
+  slotsBytes: 67108864,
+  slotBytes: 64,
+  kindLock: 2,
+  kindValue: 3,
+  ownerMask: 0x3fffffff,
+  abandonedOwner: 4096,
+};
+
+test('the layout is what it was', async () => {
+  expect(await runJson(`${head} out(native.layout);`)).toEqual(golden);
+});
+
+test('the arena has the layout it says, where it says', async () => {
+  const got = await runJson(`${head}
+    import { readSync, fstatSync } from 'node:fs';
+    const lock = new mp.Lock(), value = new mp.Value('i', -5);
+    lock.acquireSync(); lock.acquire();
+    const { fd, id } = native.arenaInfo();
+    const at = (offset, bytes) => { const b = Buffer.alloc(bytes); readSync(fd, b, 0, bytes, offset); return b };
+    const header = at(0, 128), participant = at(4096 + 192, 192), slots = (513 << 20) + 64;
+    const slotOf = (x) => at((513 << 20) + 64 * mp.share(x).slot, 64);
+    const l = slotOf(lock), v = slotOf(value), h = mp.share(lock);
+    out([
+      header.readUInt32LE(0), header.readUInt32LE(4), header.readUInt32LE(8), header.readUInt32LE(12), Number(header.readBigUInt64LE(16)) === fstatSync(fd).size,
+      header.readBigUInt64LE(24) === id, header.readUInt32LE(40) === process.pid, header.readUInt32LE(64), header.readUInt32LE(68),
+      participant.readUInt32LE(64) & 1, participant.readUInt32LE(76) === process.pid, participant.readUInt32LE(84), participant.toString('latin1', 128, 140),
+      l.readUInt32LE(0) === ((h.generation << 8) | native.layout.kindLock) >>> 0, (l.readUInt32LE(8) & native.layout.ownerMask) !== 0, l.readUInt32LE(24),
+      v.readUInt32LE(8), v.readInt32LE(16), v.readUInt32LE(24),
+    ]);
+    process.exit(0);`);
+  expect(got).toEqual([
+    ...[0x4d50524f, 1, 1, 1, true, true, true, 1, 1024],
+    ...[1, true, 0, 'MainProcess\0'],
+    ...[true, true, 0, 0, -5, 4],
+  ]);
+});
