@@ -17,6 +17,7 @@ export { RLock, type RLockGuard } from './sync/rlock.js';
 export type { Owner } from './sync/owner.js';
 export type { SyncWaitOptions, WaitOptions } from './sync/wait-options.js';
 
+export { MpArray, MpArray as Array, RawArray, type ArrayInit } from './memory/array.js';
 export { RawValue } from './memory/raw-value.js';
 export { Value } from './memory/value.js';
 export type { TypeCode, TypeName, ValueOf } from './memory/types.js';

@@ -23,7 +23,7 @@ inline constexpr ArenaPlan kTreePlan{kArenaHeaderOffset,
                                      true,
                                      platform::TokenForm::whole};
 
-/// A mapping of the arena in this process. Cheap to copy; the mapping lasts as long as the process.
+/// A mapping of the arena in this process, all but its heap. Cheap to copy; it lasts as long as the process.
 struct Arena {
   unsigned char* base = nullptr;
   int fd = -1;
@@ -31,6 +31,8 @@ struct Arena {
 
   SegmentHeader& segment() const { return *reinterpret_cast<SegmentHeader*>(base); }
   ArenaHeader& header() const { return *reinterpret_cast<ArenaHeader*>(base + plan->header); }
+  HeapHeader& heap() const { return *reinterpret_cast<HeapHeader*>(base + kHeapHeaderOffset); }
+  uint64_t heap_bytes() const { return segment().size - kHeapOffset; }
   Participant& participant(uint32_t slot) const {
     return *reinterpret_cast<Participant*>(base + plan->participants + slot * plan->participant_stride);
   }
@@ -47,10 +49,10 @@ constexpr uint32_t holder_bit(uint32_t index) { return 1u << (index % 32); }
 
 enum class ArenaCheck { ok, unready, not_an_arena, other_version, other_libc, other_size };
 
-/// Makes an arena out of a fresh, zeroed segment of kArenaBytes mapped at arena.base. `id` is random.
-platform::Failure arena_format(const Arena& arena, uint64_t id);
-/// Says whether a mapped segment is an arena this build can use. Reads the header only.
-ArenaCheck arena_check(const SegmentHeader& header, size_t mapped_size);
+/// Makes an arena out of a fresh, zeroed segment, mapped at arena.base, with a heap of `heap_bytes`. `id` is random.
+platform::Failure arena_format(const Arena& arena, uint64_t id, uint64_t heap_bytes);
+/// Says whether a segment is an arena this build can use. Reads the header only.
+ArenaCheck arena_check(const SegmentHeader& header, size_t file_size);
 /// Reserves pages for one more chunk of slots. ENOSPC when all kSlotMax are in use.
 platform::Failure arena_grow(const Arena& arena);
 

@@ -6,8 +6,10 @@
 //   4 KiB       Participant[4096]                        made whole at creation (768 KiB)
 //   1 MiB       holder bitmaps [4096][128 KiB]           a page a participant for each 32,768 objects it may hold
 //   513 MiB     Slot[1,048,576]                          64 KiB at a time
+//   1 GiB       the heap: the bytes of arrays            an extent at a time, see blocks.h
 //
-// The file is sparse: what is not reserved costs address space only.
+// The file is sparse: what is not reserved costs address space only. Processes map what lies in front of the heap at once
+// and for good, parts of the heap when they need them.
 #pragma once
 
 #include <atomic>
@@ -30,6 +32,8 @@ inline constexpr uint32_t kLayoutVersion = 1;
 ///   field            writer           rule
 ///   all but state    creator, once    fixed before state says ready
 ///   state            creator, once    kReady is stored last: an opener that sees it sees the rest
+///   size                              of the whole file, the arena's heap included
+///   creator_fd                        the arena's descriptor in its creator, where others may find it
 struct SegmentHeader {
   uint32_t magic;
   uint32_t layout_version;
@@ -40,7 +44,8 @@ struct SegmentHeader {
   uint64_t pid_namespace;  // in which the pids below mean something
   uint32_t creator_pid;
   uint32_t token_layout;  // of the creator's libc
-  uint32_t reserved[4];
+  uint32_t creator_fd;
+  uint32_t reserved[3];
 };
 enum SegmentKind : uint32_t { kArenaSegment = 1 };
 enum SegmentState : uint32_t { kUnready = 0, kReady = 1 };
@@ -54,6 +59,32 @@ struct ArenaHeader {
   Word slots_reserved;
   Word free_hint;
   uint32_t reserved[13];
+};
+
+/// Extents come in classes: class c has 64 << c bytes.
+inline constexpr uint32_t kClassMax = 39;
+inline constexpr uint32_t kHintsPerClass = 14;
+
+///   field        writer           rule
+///   spares       whoever frees    about how many slots of the class are spare: may drift by deaths, is counted again
+///   cursor       anyone           where the search of all slots goes on
+///   hint         anyone           slots that were spare; never trusted. 0: none
+struct ExtentClass {
+  Word spares;
+  Word cursor;
+  Word hint[kHintsPerClass];
+};
+
+///   field        writer           rule
+///   used         who carves       only grows: no byte of the heap at or above it belongs to a slot
+///   small_next   who carves       where the next extent below a page goes; a multiple of the chunk's size: nowhere
+///   warm         whoever frees    about how many bytes of pages the spare slots keep; drifts as `spares` does
+struct alignas(64) HeapHeader {
+  std::atomic<uint64_t> used;
+  std::atomic<uint64_t> small_next;
+  std::atomic<uint64_t> warm;
+  uint32_t reserved[10];
+  ExtentClass classes[kClassMax];
 };
 
 inline constexpr uint32_t kNameBytes = 64;
@@ -99,14 +130,19 @@ struct alignas(64) Participant {
 ///
 ///   header   [63..32] turn  [31..8] generation  [7..0] kind; see objects.h
 ///   word     the lock word, see lock.h      claim   the starving waiter, see lock.h
-///   detail   constant of the kind (a Value's type code)      value   a Value's cell
+///   detail   constant of the kind (a type's number)          value   a Value's cell
+///   extent, extent_class, bytes, warm     what a block has of the heap, see blocks.h; zero in all other slots
 struct alignas(64) Slot {
   std::atomic<uint64_t> header;
   Word word;
   Word claim;
   std::atomic<uint64_t> value;
   uint32_t detail;
-  uint32_t reserved[9];
+  Word extent_class;
+  uint64_t extent;
+  uint64_t bytes;
+  std::atomic<uint64_t> warm;
+  uint32_t reserved[2];
 };
 
 inline constexpr uint32_t kSlotMax = 1u << 20;
@@ -116,11 +152,17 @@ inline constexpr uint32_t kSlotsPerRegion = kPage * 8;  // slots that one page o
 inline constexpr size_t kBitmapBytes = kSlotMax / 8;
 
 inline constexpr size_t kArenaHeaderOffset = sizeof(SegmentHeader);
+inline constexpr size_t kHeapHeaderOffset = kArenaHeaderOffset + sizeof(ArenaHeader);
 inline constexpr size_t kParticipantsOffset = kPage;
 inline constexpr size_t kBitmapsOffset = size_t{1} << 20;
 inline constexpr size_t kSlotsOffset = kBitmapsOffset + kParticipantMax * kBitmapBytes;
-inline constexpr size_t kArenaBytes = kSlotsOffset + size_t{kSlotMax} * sizeof(Slot);
+inline constexpr size_t kArenaBytes = kSlotsOffset + size_t{kSlotMax} * sizeof(Slot);  // all but the heap
+inline constexpr uint64_t kHeapOffset = uint64_t{1} << 30;
+inline constexpr uint64_t kHeapBytesMax = uint64_t{1} << 44;
 
+static_assert(kHeapHeaderOffset + sizeof(HeapHeader) <= kParticipantsOffset);
+static_assert(uint64_t{64} << (kClassMax - 1) == kHeapBytesMax);
+static_assert(kArenaBytes <= kHeapOffset);
 static_assert(kParticipantsOffset + kParticipantMax * sizeof(Participant) <= kBitmapsOffset);
 static_assert(kSlotMax / kSlotsPerRegion <= 32, "Participant::regions has a bit for each");
 static_assert(kSlotsOffset % kPage == 0 && kSlotsPerChunk * sizeof(Slot) % kPage == 0);
@@ -137,9 +179,17 @@ static_assert(kSlotsOffset % kPage == 0 && kSlotsPerChunk * sizeof(Slot) % kPage
   PIN(SegmentHeader, pid_namespace,        32,     8) \
   PIN(SegmentHeader, creator_pid,          40,     4) \
   PIN(SegmentHeader, token_layout,         44,     4) \
+  PIN(SegmentHeader, creator_fd,           48,     4) \
   PIN(ArenaHeader,   participant_high,      0,     4) \
   PIN(ArenaHeader,   slots_reserved,        4,     4) \
   PIN(ArenaHeader,   free_hint,             8,     4) \
+  PIN(ExtentClass,   spares,                0,     4) \
+  PIN(ExtentClass,   cursor,                4,     4) \
+  PIN(ExtentClass,   hint,                  8,    56) \
+  PIN(HeapHeader,    used,                  0,     8) \
+  PIN(HeapHeader,    small_next,            8,     8) \
+  PIN(HeapHeader,    warm,                 16,     8) \
+  PIN(HeapHeader,    classes,              64,  2496) \
   PIN(Participant,   token,                 0,    64) \
   PIN(Participant,   state,                64,     4) \
   PIN(Participant,   dropping,             68,     4) \
@@ -154,14 +204,18 @@ static_assert(kSlotsOffset % kPage == 0 && kSlotsPerChunk * sizeof(Slot) % kPage
   PIN(Slot,          word,                  8,     4) \
   PIN(Slot,          claim,                12,     4) \
   PIN(Slot,          value,                16,     8) \
-  PIN(Slot,          detail,               24,     4)
+  PIN(Slot,          detail,               24,     4) \
+  PIN(Slot,          extent_class,         28,     4) \
+  PIN(Slot,          extent,               32,     8) \
+  PIN(Slot,          bytes,                40,     8) \
+  PIN(Slot,          warm,                 48,     8)
 // clang-format on
 
 #define MP_PIN(type, field, at, bytes) \
   static_assert(offsetof(type, field) == (at) && sizeof(type::field) == (bytes), #type "." #field " moved");
 MP_LAYOUT(MP_PIN)
 #undef MP_PIN
-static_assert(sizeof(SegmentHeader) == 64 && sizeof(ArenaHeader) == 64 && sizeof(Participant) == 192 &&
-              sizeof(Slot) == 64);
+static_assert(sizeof(SegmentHeader) == 64 && sizeof(ArenaHeader) == 64 && sizeof(HeapHeader) == 2560 &&
+              sizeof(Participant) == 192 && sizeof(Slot) == 64);
 
 }  // namespace mp

@@ -1,5 +1,6 @@
 #include "core/objects.h"
 
+#include "core/blocks.h"
 #include "core/participants.h"
 #include "core/point.h"
 
@@ -66,47 +67,76 @@ void lower_hint(const Arena& arena, uint32_t index) {
 /// on.
 uint32_t claim_free(const Arena& arena, uint32_t self, uint32_t from, uint32_t to,
                     platform::Failure* failed) {
-  Word& dropping = arena.participant(self).dropping;
   for (uint32_t i = from; i < to; i++) {
-    Slot& slot = arena.slot(i);
-    uint64_t h = slot.header.load(memory_order_acquire);
+    const uint64_t h = arena.slot(i).header.load(memory_order_acquire);
     if (header_kind(h) != kFree) continue;
-    if ((*failed = reserve_bit(arena, self, i))) return 0;
-    dropping.store(i, memory_order_seq_cst);  // P3
-    MP_POINT("object.create.intended");
-    if (slot.header.compare_exchange_strong(h, header_of(header_generation(h), kCreating, self),
-                                            memory_order_seq_cst))
-      return i;
-    // Somebody else's now. Our bit is not touched: the new owner may be granting us the object this moment.
-    dropping.store(0, memory_order_release);
+    if (object_claim_this(arena, self, i, h, failed)) return i;
+    if (*failed) return 0;
   }
   return 0;
 }
 
+/// What a slot becomes when what lies there is freed.
+uint64_t freed(const Slot& slot, uint64_t header) {
+  // acquire: set once, by the creator of its first block, before that was published
+  const bool spare = slot.extent_class.load(memory_order_acquire) != 0;
+  return header_of(header_generation(header) + 1, spare ? kSpare : kFree);
+}
+
+/// Replaces `header`, nobody's any more, by its freed form.
+void free_from(const Arena& arena, uint32_t holder_slot, uint32_t index, uint64_t header) {
+  Slot& slot = arena.slot(index);
+  const uint64_t next = freed(slot, header);
+  const uint64_t warm = slot.warm.load(memory_order_acquire);  // does not change before the slot is spare
+  if (!slot.header.compare_exchange_strong(header, next, memory_order_seq_cst)) return;
+  if (header_kind(next) == kSpare)
+    block_retired(arena, holder_slot, index, warm);
+  else
+    lower_hint(arena, index);
+}
+
 }  // namespace
 
-platform::Failure object_create(const Arena& arena, OwnerId me, uint32_t kind, uint32_t detail,
-                                uint64_t value, uint32_t* index) {
+bool object_claim_this(const Arena& arena, uint32_t self, uint32_t index, uint64_t header,
+                       platform::Failure* failed) {
+  if ((*failed = reserve_bit(arena, self, index))) return false;
+  Word& dropping = arena.participant(self).dropping;
+  dropping.store(index, memory_order_seq_cst);  // P3
+  MP_POINT("object.create.intended");
+  if (arena.slot(index).header.compare_exchange_strong(
+          header, header_of(header_generation(header), kCreating, self), memory_order_seq_cst))
+    return true;
+  // Somebody else's now. Our bit is not touched: the new owner may be granting us the object this moment.
+  dropping.store(0, memory_order_release);
+  return false;
+}
+
+platform::Failure object_claim(const Arena& arena, OwnerId me, uint32_t* index) {
   const uint32_t self = owner_slot(me);
   ArenaHeader& a = arena.header();
-  uint32_t found = 0;
   for (;;) {
     platform::Failure failed;
     const uint32_t hint = a.free_hint.load(memory_order_relaxed);
     const uint32_t reserved = a.slots_reserved.load(memory_order_acquire);
-    found = claim_free(arena, self, hint < 1 ? 1 : hint, reserved, &failed);
+    uint32_t found = claim_free(arena, self, hint < 1 ? 1 : hint, reserved, &failed);
     if (!found && !failed) found = claim_free(arena, self, 1, hint < reserved ? hint : reserved, &failed);
     if (failed) return failed;
     if (found) {
       uint32_t expected = hint;  // raise it only if nobody freed something meanwhile
       a.free_hint.compare_exchange_strong(expected, found + 1, memory_order_relaxed);
-      break;
+      MP_POINT("object.create.claimed");
+      *index = found;
+      return {};
     }
     if ((failed = arena_grow(arena))) return failed;
   }
-  Slot& slot = arena.slot(found);
-  MP_POINT("object.create.claimed");
-  arena.holder_cell(self, found).fetch_or(holder_bit(found), memory_order_seq_cst);  // O1
+}
+
+void object_publish(const Arena& arena, OwnerId me, uint32_t index, uint32_t kind, uint32_t detail,
+                    uint64_t value) {
+  const uint32_t self = owner_slot(me);
+  Slot& slot = arena.slot(index);
+  arena.holder_cell(self, index).fetch_or(holder_bit(index), memory_order_seq_cst);  // O1
   MP_POINT("object.create.bit_set");
   slot.word.store(0, memory_order_relaxed);
   slot.claim.store(0, memory_order_relaxed);
@@ -117,7 +147,12 @@ platform::Failure object_create(const Arena& arena, OwnerId me, uint32_t kind, u
   slot.header.store(header_of(header_generation(h), kind), memory_order_seq_cst);
   MP_POINT("object.create.published");
   arena.participant(self).dropping.store(0, memory_order_release);
-  *index = found;
+}
+
+platform::Failure object_create(const Arena& arena, OwnerId me, uint32_t kind, uint32_t detail,
+                                uint64_t value, uint32_t* index) {
+  if (auto failed = object_claim(arena, me, index)) return failed;
+  object_publish(arena, me, *index, kind, detail, value);
   return {};
 }
 
@@ -185,11 +220,10 @@ void object_free_unheld(const Arena& arena, uint32_t holder_slot, uint32_t index
   auto& header = arena.slot(index).header;
   for (;;) {
     uint64_t h = header.load(memory_order_seq_cst);
-    const uint64_t next = header_of(header_generation(h) + 1, kFree);
     if (header_kind(h) == kFree) return;
+    if (header_kind(h) == kSpare) return spare_settle(arena, holder_slot, index);
     if (header_kind(h) == kCreating) {
-      if (header_turn(h) != holder_slot) return;  // O4
-      if (header.compare_exchange_strong(h, next, memory_order_seq_cst)) lower_hint(arena, index);
+      if (header_turn(h) == holder_slot) free_from(arena, holder_slot, index, h);  // O4
       return;
     }
     if (anybody_holds(arena, index)) return;
@@ -204,8 +238,7 @@ void object_free_unheld(const Arena& arena, uint32_t holder_slot, uint32_t index
       if (anybody_holds(arena, index)) return;
       continue;
     }
-    if (header.compare_exchange_strong(dying, next, memory_order_seq_cst)) lower_hint(arena, index);  // O2
-    return;
+    return free_from(arena, holder_slot, index, dying);  // O2
   }
 }
 

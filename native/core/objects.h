@@ -2,10 +2,11 @@
 //
 //   header [63..32] turn  [31..8] generation  [7..0] kind
 //     kFree         nobody has it; the next creator keeps the generation
+//     kSpare        the same of a slot that has an extent of the heap: free for blocks of that class only, see blocks.h
 //     kCreating     a creator is filling it in; turn is the creator's participant slot
 //     kind          live
-//     kind|kDying   its last reference has gone; it becomes free, generation + 1, unless somebody opens it: then it is
-//                   live again with the next turn
+//     kind|kDying   its last reference has gone; it becomes free or spare, generation + 1, unless somebody opens it: then
+//                   it is live again with the next turn
 //
 // A reference is one bit: participant p holds object i when bit i of p's holder bitmap is set. Setting and clearing a
 // bit can be repeated without harm, so a death between two steps never miscounts.
@@ -13,7 +14,7 @@
 // O1  Whoever uses an object has its bit set, from before it looks at the header until after its last access.
 // O2  A slot becomes free only from the very turn in which it was seen dying with no bit set anywhere.
 // O3  Only the participant itself sets its bits (or a granter for it); it or its sweeper clears them.
-// O4  A slot that is being made is freed by its creator's sweeper only.
+// O4  A slot that is being made is freed by its creator, or its creator's sweeper, only.
 // Order  holder: set bit, then read header (seq_cst) — freer: header to dying, then read bits (seq_cst). One of the two
 //        sees the other: an object is never freed under a holder that believed it open. A granter sets a bit of another,
 //        then reads the header, too.
@@ -35,6 +36,9 @@ enum ObjectKind : uint32_t {
   kCreating = 1,
   kLock = 2,
   kValue = 3,
+  kArray = 4,
+  kList = 5,
+  kSpare = 0x7e,
   kKindMask = 0x7f,
   kDying = 0x80
 };
@@ -49,6 +53,14 @@ constexpr uint32_t header_kind(uint64_t header) { return header & kKindMask; }
 /// Makes an object held by `me`; its lock is free, its value `value`. *index names its slot.
 platform::Failure object_create(const Arena& arena, OwnerId me, uint32_t kind, uint32_t detail,
                                 uint64_t value, uint32_t* index);
+/// The same in two halves, for kinds that have more to fill in: between them the slot is the maker's alone, and
+/// object_close takes it back.
+platform::Failure object_claim(const Arena& arena, OwnerId me, uint32_t* index);
+void object_publish(const Arena& arena, OwnerId me, uint32_t index, uint32_t kind, uint32_t detail,
+                    uint64_t value);
+/// Claims a slot that was seen in the state `header` (free or spare), in place of a search. False: it is somebody else's.
+bool object_claim_this(const Arena& arena, uint32_t self, uint32_t index, uint64_t header,
+                       platform::Failure* failed);
 /// Takes a reference. False: that object (slot, generation, kind) is gone. *failed: the reference cannot be recorded.
 bool object_open(const Arena& arena, OwnerId me, uint32_t index, uint32_t generation, uint32_t kind,
                  platform::Failure* failed);

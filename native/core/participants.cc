@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "core/blocks.h"
 #include "core/lock.h"
 #include "core/objects.h"
 #include "core/point.h"
@@ -174,6 +175,8 @@ uint32_t participants_sweep(const Arena& arena) {
   const uint32_t high = arena.header().participant_high.load(memory_order_acquire);
   for (uint32_t slot = 1; slot <= high && slot < arena.plan->participant_max; slot++)
     swept += sweep(arena, slot) ? 1 : 0;
+  // The dead may have left them wrong.
+  if (swept > 0 && arena.plan->has_objects) spares_count(arena);
   return swept;
 }
 

@@ -34,6 +34,19 @@ char* process_name() {
   return name;
 }
 
+constexpr char kArenaLabel[] = "multiproc-arena";
+constexpr uint64_t kHeapBytesLeast = uint64_t{64} << 20;
+
+/// As large a segment as may be (ulimit -f): what is not used of it costs nothing.
+platform::Failure create_sparse(uint64_t* heap_bytes, int* fd) {
+  platform::Failure failed;
+  for (*heap_bytes = kHeapBytesMax; *heap_bytes >= kHeapBytesLeast; *heap_bytes /= 4) {
+    failed = platform::memory_create(kArenaLabel, kHeapOffset + *heap_bytes, fd);
+    if (!failed) return {};
+  }
+  return failed;
+}
+
 // createArena(id: bigint): makes this tree's arena unless this process has one already.
 void create_arena(const Napi::CallbackInfo& info) {
   const std::lock_guard guard(arena_mutex());
@@ -43,11 +56,12 @@ void create_arena(const Napi::CallbackInfo& info) {
   const uint64_t id = info[0].As<Napi::BigInt>().Uint64Value(&lossless);
   Arena made;
   void* base = nullptr;
-  auto failed = platform::memory_create("multiproc-arena", kArenaBytes, &made.fd);
+  uint64_t heap_bytes;
+  auto failed = create_sparse(&heap_bytes, &made.fd);
   if (failed) return fail(info.Env(), failed);
   if (!(failed = platform::memory_map(made.fd, kArenaBytes, &base))) {
     made.base = static_cast<unsigned char*>(base);
-    failed = arena_format(made, id);
+    failed = arena_format(made, id, heap_bytes);
   }
   if (failed) {
     if (base != nullptr) platform::memory_unmap(base, kArenaBytes);
@@ -57,40 +71,71 @@ void create_arena(const Napi::CallbackInfo& info) {
   arena = made;
 }
 
+const char* problem_of(ArenaCheck check) {
+  switch (check) {
+    case ArenaCheck::ok:
+      return "";
+    case ArenaCheck::unready:
+      return "unready";
+    case ArenaCheck::not_an_arena:
+      return "not_an_arena";
+    case ArenaCheck::other_version:
+      return "other_version";
+    case ArenaCheck::other_libc:
+      return "other_libc";
+    case ArenaCheck::other_size:
+      return "other_size";
+  }
+  return "not_an_arena";
+}
+
+/// Makes the segment behind `fd` this process's arena. `id`: only if it is that one; 0: whichever it is.
+platform::Failure use_arena(int fd, uint64_t id, const char** problem) {
+  size_t size = 0;
+  if (auto failed = platform::memory_size(fd, &size)) return failed;
+  SegmentHeader header;
+  *problem = "not_an_arena";
+  if (size < sizeof header || platform::file_read_at(fd, &header, sizeof header, 0)) return {};
+  *problem = problem_of(arena_check(header, size));
+  if (**problem == 0 && id != 0 && header.id != id) *problem = "another";
+  if (**problem != 0) return {};
+  void* base;
+  if (auto failed = platform::memory_map(fd, kArenaBytes, &base)) return failed;
+  process_arena() = {static_cast<unsigned char*>(base), fd};
+  return {};
+}
+
 // openArena(fd) → '' or why it cannot be used. Takes the descriptor over.
 Napi::Value open_arena(const Napi::CallbackInfo& info) {
   const std::lock_guard guard(arena_mutex());
   Napi::Env env = info.Env();
-  Arena& arena = process_arena();
-  if (arena.base != nullptr) return Napi::String::New(env, "");
-  const int fd = info[0].As<Napi::Number>().Int32Value();
-  size_t size = 0;
-  if (auto failed = platform::memory_size(fd, &size)) return fail(env, failed), env.Undefined();
-  SegmentHeader header;
-  if (size < sizeof header || platform::file_read_at(fd, &header, sizeof header, 0))
-    return Napi::String::New(env, "not_an_arena");
-  switch (arena_check(header, size)) {
-    case ArenaCheck::ok:
-      break;
-    case ArenaCheck::unready:
-      return Napi::String::New(env, "unready");
-    case ArenaCheck::not_an_arena:
-      return Napi::String::New(env, "not_an_arena");
-    case ArenaCheck::other_version:
-      return Napi::String::New(env, "other_version");
-    case ArenaCheck::other_libc:
-      return Napi::String::New(env, "other_libc");
-    case ArenaCheck::other_size:
-      return Napi::String::New(env, "other_size");
+  const char* problem = "";
+  if (process_arena().base == nullptr) {
+    if (auto failed = use_arena(info[0].As<Napi::Number>().Int32Value(), 0, &problem))
+      return fail(env, failed), env.Undefined();
   }
-  void* base;
-  if (auto failed = platform::memory_map(fd, kArenaBytes, &base)) return fail(env, failed), env.Undefined();
-  arena.base = static_cast<unsigned char*>(base);
-  arena.fd = fd;
-  return Napi::String::New(env, "");
+  return Napi::String::New(env, problem);
 }
 
-// arenaInfo() → { fd, id } or null before there is one
+// joinArena(pid, fd, id) → '' or why the segment that process has there cannot be used
+Napi::Value join_arena(const Napi::CallbackInfo& info) {
+  const std::lock_guard guard(arena_mutex());
+  Napi::Env env = info.Env();
+  if (process_arena().base != nullptr) return Napi::String::New(env, "");
+  bool lossless;
+  const uint64_t id = info[2].As<Napi::BigInt>().Uint64Value(&lossless);
+  int fd;
+  if (auto failed = platform::memory_open_of(info[0].As<Napi::Number>().Uint32Value(),
+                                             info[1].As<Napi::Number>().Int32Value(), kArenaLabel, &fd))
+    return fail(env, failed), env.Undefined();
+  const char* problem = "";
+  const auto failed = use_arena(fd, id, &problem);
+  if (process_arena().base == nullptr) platform::close_fd(fd);
+  if (failed) return fail(env, failed), env.Undefined();
+  return Napi::String::New(env, problem);
+}
+
+// arenaInfo() → { fd, id, creatorPid, creatorFd } or null before there is one
 Napi::Value arena_info(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const Arena& arena = process_arena();
@@ -98,6 +143,8 @@ Napi::Value arena_info(const Napi::CallbackInfo& info) {
   auto o = Napi::Object::New(env);
   o.Set("fd", arena.fd);
   o.Set("id", Napi::BigInt::New(env, arena.segment().id));
+  o.Set("creatorPid", arena.segment().creator_pid);
+  o.Set("creatorFd", arena.segment().creator_fd);
   return o;
 }
 
@@ -216,16 +263,22 @@ Napi::Value census(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const Arena& arena = process_arena();
   auto o = Napi::Object::New(env);
-  uint32_t live = 0, objects = 0;
+  uint32_t live = 0, objects = 0, spares = 0;
   const uint32_t high = arena.base ? arena.header().participant_high.load() : 0;
   for (uint32_t i = 1; i <= high; i++) live += arena.participant(i).state.load() & 1;
   const uint32_t reserved = arena.base ? arena.header().slots_reserved.load() : 0;
-  for (uint32_t i = 1; i < reserved; i++)
-    objects += header_kind(arena.slot(i).header.load()) != kFree ? 1 : 0;
+  for (uint32_t i = 1; i < reserved; i++) {
+    const uint32_t kind = header_kind(arena.slot(i).header.load());
+    spares += kind == kSpare ? 1 : 0;
+    objects += kind != kFree && kind != kSpare ? 1 : 0;
+  }
   o.Set("participants", live);
   o.Set("participantHigh", high);
   o.Set("objects", objects);
   o.Set("slotsReserved", reserved);
+  o.Set("spares", spares);
+  o.Set("heapUsed", arena.base ? static_cast<double>(arena.heap().used.load()) : 0);
+  o.Set("heapWarm", arena.base ? static_cast<double>(static_cast<int64_t>(arena.heap().warm.load())) : 0);
   return o;
 }
 
@@ -241,6 +294,8 @@ Napi::Object layout(Napi::Env env) {
   o.Set("slotBytes", Napi::Number::New(env, sizeof(Slot)));
   o.Set("kindLock", Napi::Number::New(env, kLock));
   o.Set("kindValue", Napi::Number::New(env, kValue));
+  o.Set("kindArray", Napi::Number::New(env, kArray));
+  o.Set("kindList", Napi::Number::New(env, kList));
   o.Set("ownerMask", Napi::Number::New(env, kOwnerMask));
   o.Set("abandonedOwner", Napi::Number::New(env, kAbandoned));
   return o;
@@ -311,6 +366,7 @@ void init_arena(napi_env raw, napi_value raw_exports) {
   };
   add("createArena", create_arena);
   add("openArena", open_arena);
+  add("joinArena", join_arena);
   add("arenaInfo", arena_info);
   add("slots", slots);
   add("mapSlots", map_slots);

@@ -106,6 +106,9 @@ Failure memory_create(const char* label, size_t size, int* fd);
 /// An unsealed anonymous file for messages between a parent and its child.
 Failure memory_file(const char* label, int* fd);
 Failure memory_map(int fd, size_t size, void** base);
+/// Maps [offset, offset + size) of a segment, wherever there is room; core dumps leave it out. `offset`: a multiple of
+/// 64 KiB. Reserves nothing, so that `size` may be far more than there is memory; ENOMEM if addresses are limited.
+Failure memory_map_part(int fd, size_t offset, size_t size, void** base);
 /// Maps part of a segment over pages that are mapped already (POSIX; unsupported elsewhere).
 Failure memory_map_over(int fd, size_t offset, void* at, size_t size);
 void memory_unmap(void* base, size_t size);
@@ -115,6 +118,11 @@ bool memory_fits(size_t size);
 /// Backs [offset, offset + size) with real pages, or fails now rather than with SIGBUS later. Refuses with ENOMEM what
 /// would not fit in available memory or under the cgroup's limit.
 Failure memory_reserve(int fd, size_t offset, size_t size);
+/// Gives the pages of [offset, offset + size) back; the bytes read as zero afterwards. Whole pages.
+Failure memory_discard(int fd, size_t offset, size_t size);
+/// Opens the segment that process `pid` has as its descriptor `other`, made by memory_create with that label. Nothing else
+/// is ever opened: ENOENT if there is none (any more), EACCES if this process may not.
+Failure memory_open_of(uint32_t pid, int other, const char* label, int* fd);
 
 // ---- Named memory ----------------------------------------------------------------------------------------------------
 

@@ -49,11 +49,14 @@ void confirm_death(uint32_t, uint64_t) {}
 Failure memory_create(const char*, size_t, int*) { return kUnsupported; }
 Failure memory_file(const char*, int*) { return kUnsupported; }
 Failure memory_map(int, size_t, void**) { return kUnsupported; }
+Failure memory_map_part(int, size_t, size_t, void**) { return kUnsupported; }
 Failure memory_map_over(int, size_t, void*, size_t) { return kUnsupported; }
 void memory_unmap(void*, size_t) {}
 Failure memory_size(int, size_t*) { return kUnsupported; }
 bool memory_fits(size_t) { return false; }
 Failure memory_reserve(int, size_t, size_t) { return kUnsupported; }
+Failure memory_discard(int, size_t, size_t) { return kUnsupported; }
+Failure memory_open_of(uint32_t, int, const char*, int*) { return kUnsupported; }
 
 Failure named_prepare(Place, uint32_t, Unnamed*) { return kUnsupported; }
 Failure named_resize(int, size_t, bool) { return kUnsupported; }

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { threadId } from 'node:worker_threads';
 import { ClosedError, MultiprocessingError } from '../errors.js';
-import { orFail } from '../native/failure.js';
+import { errnoOf, orFail } from '../native/failure.js';
 import { native } from '../native/load.js';
 import { type CompareExchange, mapSlots } from './words.js';
 
@@ -16,6 +16,8 @@ const headerWord = layout.offsets['Slot.header']! / 4;
 const lockWord = layout.offsets['Slot.word']! / 4;
 const detailWord = layout.offsets['Slot.detail']! / 4;
 const valueOffset = layout.offsets['Slot.value']!;
+const bytesWord = layout.offsets['Slot.bytes']! / 4;
+const slotMax = layout.slotsBytes / layout.slotBytes;
 
 /** The byte offset of a word that is never free (slot 0 is nobody's): sends a fast path to its slow half. */
 export const neverFree = lockWord * 4;
@@ -48,24 +50,26 @@ export function attachArena(fd: number): void {
   const problem = orFail('ERR_MP_MEMORY', `descriptor ${fd} cannot be opened as an arena`, () =>
     native.openArena(fd),
   );
-  if (problem !== '') {
-    const [code, message] = arenaProblems[problem as keyof typeof arenaProblems];
-    throw new MultiprocessingError(code, message);
-  }
+  if (problem !== '') throw arenaError(problem);
   enter();
 }
 
+function arenaError(problem: string): MultiprocessingError {
+  const [code, message] = arenaProblems[problem as keyof typeof arenaProblems];
+  return new MultiprocessingError(code, message);
+}
+
 const arenaProblems = {
-  unready: ['ERR_MP_DAMAGED', 'the inherited arena was never finished: its creator died while making it'],
-  not_an_arena: ['ERR_MP_DAMAGED', 'the inherited descriptor is not an arena of multiproc'],
-  other_size: ['ERR_MP_DAMAGED', 'the inherited arena is shorter than it says'],
+  unready: ['ERR_MP_DAMAGED', 'the shared memory was never finished: its creator died while making it'],
+  not_an_arena: ['ERR_MP_DAMAGED', 'that is no shared memory of multiproc'],
+  other_size: ['ERR_MP_DAMAGED', 'the shared memory has not the size it should have'],
   other_version: [
     'ERR_MP_LAYOUT_VERSION',
-    `the inherited arena has another layout than this version of multiproc (${layout.version}): let the parent and its children load the same version`,
+    `the shared memory has another layout than this version of multiproc (${layout.version}): let all processes load the same version`,
   ],
   other_libc: [
     'ERR_MP_LAYOUT_VERSION',
-    'the inherited arena was made by a Node.js with another C library: run the whole process tree with one build of Node.js',
+    'the shared memory was made by a Node.js with another C library: run all processes with one build of Node.js',
   ],
 } as const satisfies Record<string, readonly [code: string, message: string]>;
 
@@ -103,12 +107,6 @@ export function sweepDead(): void {
   if (me !== 0) native.sweep();
 }
 
-const slotCount = layout.slotsBytes / layout.slotBytes;
-
-function isIndex(value: unknown, end: number): boolean {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < end;
-}
-
 /** A handle that cannot have come out of share(). */
 export function damaged(what: string): MultiprocessingError {
   return new MultiprocessingError('ERR_MP_HANDLE', `open(): this ${what} handle is damaged`);
@@ -119,6 +117,76 @@ export interface Address {
   readonly arena: string;
   readonly slot: number;
   readonly generation: number;
+  /** In handles for processes that multiproc has not started: who has the arena, as which descriptor. */
+  readonly at?: readonly ArenaPlace[];
+}
+
+export interface ArenaPlace {
+  readonly pid: number;
+  readonly fd: number;
+}
+
+/** Who is sure to have the arena: this process, and the one that made it. */
+export function arenaPlaces(): ArenaPlace[] {
+  ensureArena();
+  const { fd, creatorPid, creatorFd } = native.arenaInfo()!;
+  const own = { pid: process.pid, fd };
+  return creatorPid === own.pid ? [own] : [own, { pid: creatorPid, fd: creatorFd }];
+}
+
+const isIndex = (value: unknown, end: number): value is number =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) < end;
+
+function checkAddress({ arena, slot, generation, at }: Address, what: string): void {
+  const places: unknown = at ?? [];
+  const ok =
+    typeof arena === 'string' && /^[\da-f]{1,16}$/.test(arena) && isIndex(slot, slotMax) &&
+    isIndex(generation, 1 << 24) && Array.isArray(places) && places.length <= 8 &&
+    places.every((place: unknown) => {
+      const { pid, fd } = (place ?? {}) as Partial<ArenaPlace>;
+      return isIndex(pid, 2 ** 31) && pid > 0 && isIndex(fd, 2 ** 31);
+    }); // prettier-ignore
+  if (!ok) throw damaged(what);
+}
+
+/** Makes sure that this environment is in the arena of an address; a process that has none joins it. */
+function enterArenaOf({ arena, at = [] }: Address, what: string): void {
+  if (me === 0 && native.arenaInfo() === null) join(arena, at, what);
+  ensureArena();
+  if (arena === arenaId.toString(16)) return;
+  throw new MultiprocessingError(
+    'ERR_MP_HANDLE',
+    `open(): this ${what} belongs to another process tree, and this process has shared objects of its own already; ` +
+      'call open() with a handle of that tree before anything else of multiproc',
+  );
+}
+
+function join(arena: string, places: readonly ArenaPlace[], what: string): void {
+  let refused: Error | undefined;
+  for (const { pid, fd } of places) {
+    try {
+      const problem = native.joinArena(pid, fd, BigInt(`0x${arena}`));
+      if (problem === '') return;
+      // Else: the descriptor is another one's by now, perhaps of another program.
+      if (problem.startsWith('other_')) throw arenaError(problem);
+    } catch (error) {
+      if (error instanceof MultiprocessingError) throw error;
+      if (errnoOf(error) !== 'ENOENT') refused = error as Error;
+    }
+  }
+  if (refused !== undefined) {
+    const error = refused;
+    orFail('ERR_MP_ACCESS', `open(): this process cannot get at the memory of this ${what}`, () => {
+      throw error;
+    });
+  }
+  const pids = places.map(({ pid }) => pid).join(' and ');
+  throw new MultiprocessingError(
+    'ERR_MP_NOT_FOUND',
+    pids === ''
+      ? `open(): this ${what} handle does not say where its memory is: pass on what share() returned`
+      : `open(): this ${what} cannot be reached: nobody who could give its memory is alive here (pid ${pids})`,
+  );
 }
 
 /**
@@ -134,6 +202,8 @@ export class Reference {
   #count = 1;
   /** What this environment keeps beside the object, shared by all its handles: a lock's local state. */
   local: { readonly mustStay: boolean } | undefined;
+  /** The same for its bytes. */
+  block: object | undefined;
 
   private constructor(slot: number, kind: number) {
     this.slot = slot;
@@ -151,19 +221,20 @@ export class Reference {
     return new Reference(slot, kind);
   }
 
+  /** A new object with bytes of its own, all zero. */
+  static createBlock(kind: number, detail: number, bytes: number, what: string): Reference {
+    ensureArena();
+    const slot = orFail('ERR_MP_MEMORY', `${what}: ${bytes} bytes of shared memory cannot be had`, () =>
+      native.createBlock(kind, detail, bytes),
+    );
+    return new Reference(slot, kind);
+  }
+
   /** The object at an address; counts one more user. Throws ClosedError if it is gone. */
   static open(address: Address, kind: number, what: string): Reference {
-    ensureArena();
-    const { arena, slot, generation } = address;
-    if (typeof arena !== 'string' || !isIndex(slot, slotCount) || !isIndex(generation, 1 << 24)) {
-      throw damaged(what);
-    }
-    if (arena !== arenaId.toString(16)) {
-      throw new MultiprocessingError(
-        'ERR_MP_HANDLE',
-        `open(): this ${what} belongs to another process tree; processes share objects with those they start`,
-      );
-    }
+    checkAddress(address, what);
+    enterArenaOf(address, what);
+    const { slot, generation } = address;
     const known = Reference.#open.get(slot);
     if (known?.generation === generation && known.kind === kind) {
       known.#count++;
@@ -192,6 +263,12 @@ export class Reference {
   }
   get detail(): number {
     return slotWords[this.slot * wordsPerSlot + detailWord]!;
+  }
+
+  /** How many bytes of its own the object has. */
+  get bytes(): number {
+    const at = this.slot * wordsPerSlot + bytesWord;
+    return (slotWords[at]! >>> 0) + (slotWords[at + 1]! >>> 0) * 2 ** 32; // little-endian, as all systems of ours
   }
 
   retain(): void {

@@ -5,6 +5,8 @@ import { rangeError, show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
 import { SegmentKind } from '../native/segment-binding.js';
 import { grant, type Handle, pin, registerKind, type Shareable, toHandle } from '../transfer/handle.js';
+import type { Address } from './arena.js';
+import { BlockBytes } from './block-bytes.js';
 import { parseMode } from './create-array.js';
 import {
   encode,
@@ -17,7 +19,7 @@ import {
   writeRecord,
 } from './list-records.js';
 import { bytesMax, orSegmentFailure, requestFor, Segment } from './segment.js';
-import { creationFailure, errnoOf } from './segment-errors.js';
+import { creationFailure } from './segment-errors.js';
 import { parseShared, type SegmentPlace } from './segment-name.js';
 import { elementType } from './types.js';
 
@@ -30,7 +32,7 @@ const listBytesMax = Math.min(bytesMax, 0xffff_fff8);
 const byte = elementType('uint8', 'ShareableList');
 
 export interface ShareableListOptions {
-  /** Left out when creating, a name is made. */
+  /** Left out when creating, the list has none: handles reach it, and it is gone with the last of them. */
   name?: string;
   /** The least room of each item, in bytes: 8 by default. Strings take their UTF-8 bytes. */
   capacity?: number;
@@ -38,17 +40,19 @@ export interface ShareableListOptions {
   mode?: number;
 }
 
-interface ListHandle extends Handle {
+interface NamedHandle extends Handle {
   readonly name: string;
   readonly id: string;
 }
+type ListHandle = NamedHandle | (Handle & Address);
 
 /**
- * A list of fixed length in named shared memory: numbers, BigInts of 64 bits, booleans, strings, Uint8Arrays and null.
+ * A list of fixed length in shared memory: numbers, BigInts of 64 bits, booleans, strings, Uint8Arrays and null.
  *
  * An item can be replaced by any other that fits in its room. Reading gives a copy. Nothing is locked: take a Lock around
- * what belongs together; a reader beside a writer may see a wrong value, never a crash. It lives until unlink(), whoever
- * ends. What goes in comes out: unlike Python's, whose format this is not, it cuts no text and keeps trailing NULs.
+ * what belongs together; a reader beside a writer may see a wrong value, never a crash. With a name it lives until
+ * unlink(), whoever ends; without one as long as anybody has it open: nothing is left behind, however they end. What goes
+ * in comes out: unlike Python's, whose format this is not, it cuts no text and keeps trailing NULs.
  *
  * ```js
  * const list = new ShareableList(['a', 1, null], { name: 'state' });
@@ -56,7 +60,7 @@ interface ListHandle extends Handle {
  * ```
  */
 export class ShareableList implements Iterable<ShareableItem>, Disposable, Shareable {
-  readonly #segment: Segment;
+  readonly #segment: Segment | BlockBytes;
   readonly #slots: readonly Slot[];
   readonly #view: DataView;
 
@@ -66,13 +70,16 @@ export class ShareableList implements Iterable<ShareableItem>, Disposable, Share
    */
   constructor(items?: Iterable<ShareableItem> | null, options?: ShareableListOptions);
   /** @internal */
-  constructor(segment: Segment);
-  constructor(items?: Iterable<ShareableItem> | Segment | null, options: ShareableListOptions = {}) {
+  constructor(segment: Segment | BlockBytes);
+  constructor(
+    items?: Iterable<ShareableItem> | Segment | BlockBytes | null,
+    options: ShareableListOptions = {},
+  ) {
     const what = 'new ShareableList()';
     if (typeof options !== 'object' || (options as unknown) === null) {
       throw typeError(`${what}: the options must be an object, not ${show(options)}`);
     }
-    if (items === null || items === undefined || items instanceof Segment) {
+    if (items === null || items === undefined || items instanceof Segment || items instanceof BlockBytes) {
       this.#segment = items ?? open(options.name, what);
       this.#view = new DataView(this.#segment.buffer);
       this.#slots = this.#table(what);
@@ -97,8 +104,9 @@ export class ShareableList implements Iterable<ShareableItem>, Disposable, Share
     return names.flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : [])).sort();
   }
 
-  get name(): string {
-    return this.#segment.place.label;
+  /** Null if it has none. */
+  get name(): string | null {
+    return this.#segment instanceof Segment ? this.#segment.place.label : null;
   }
   get length(): number {
     return this.#slots.length;
@@ -161,8 +169,12 @@ export class ShareableList implements Iterable<ShareableItem>, Disposable, Share
     this.#segment.close();
   }
 
-  /** Takes the name away, also after close(). Those that have the list open keep it. The second one is ERR_MP_NOT_FOUND. */
+  /**
+   * Takes the name away, also after close(); does nothing if there is none. Those that have the list open keep it. The
+   * second one is ERR_MP_NOT_FOUND.
+   */
   unlink(): void {
+    if (this.#segment instanceof BlockBytes) return;
     const { place, facts } = this.#segment;
     orSegmentFailure(`ShareableList.unlink() of ${show(place.label)}`, () => {
       native.unlinkSegment(place.name, false, facts.device, facts.inode);
@@ -173,17 +185,24 @@ export class ShareableList implements Iterable<ShareableItem>, Disposable, Share
     this.close();
   }
 
-  /** Travels by its name; an error on arrival if another list has the name by then. */
+  /** Travels by its name, if it has one; an error on arrival if another list has the name by then. */
   [toHandle](): ListHandle {
-    this.#segment.check('share()');
-    return { multiproc: 'ShareableList', name: this.name, id: this.#segment.facts.id.toString(16) };
+    const segment = this.#segment;
+    segment.check('share()');
+    const multiproc = 'ShareableList';
+    if (segment instanceof BlockBytes) return { multiproc, ...segment.reference.address };
+    return { multiproc, name: segment.place.label, id: segment.facts.id.toString(16) };
   }
-  /** There is nothing to keep: it lives until it is unlinked. */
+  /** With a name there is nothing to keep: it lives until it is unlinked. */
   [pin](): () => void {
-    return () => undefined;
+    const segment = this.#segment;
+    segment.check('share()');
+    return segment instanceof BlockBytes ? segment.reference.pin() : () => undefined;
   }
-  [grant](): void {
-    this.#segment.check('share()');
+  [grant](ownerId: number): void {
+    const segment = this.#segment;
+    segment.check('share()');
+    if (segment instanceof BlockBytes) segment.reference.grant(ownerId);
   }
 
   #table(what: string): Slot[] {
@@ -212,7 +231,7 @@ export class ShareableList implements Iterable<ShareableItem>, Disposable, Share
   }
 
   [inspect.custom](): string {
-    const name = show(this.name);
+    const name = this.name === null ? '(no name)' : show(this.name);
     if (!this.#segment.isOpen) return `<ShareableList ${name} closed>`;
     if (this.#segment.damaged) return `<ShareableList ${name} damaged>`;
     return `<ShareableList ${name} length=${this.length}>`;
@@ -223,7 +242,7 @@ function create(
   items: Iterable<ShareableItem>,
   options: ShareableListOptions,
   what: string,
-): [Segment, Slot[]] {
+): [Segment | BlockBytes, Slot[]] {
   const { name, capacity = 8, mode } = options;
   if (typeof (items as Partial<typeof items>)[Symbol.iterator] !== 'function') {
     throw typeError(`${what}: takes an iterable of items, not ${show(items)}`);
@@ -243,20 +262,16 @@ function create(
     shape: [size],
   };
   const bytes = format(encoded, slots, size);
-  for (;;) {
-    const place: SegmentPlace = parseShared(name ?? randomBytes(4).toString('hex'), prefix, what);
-    try {
-      const request = {
-        ...requestFor(place, SegmentKind.list),
-        ...facts,
-        bytes,
-        id: randomBytes(8).readBigUInt64LE(),
-      };
-      return [Segment.create(place, request, 'error', 'ShareableList'), slots];
-    } catch (error) {
-      if (name === undefined && errnoOf(error) === 'EEXIST') continue;
-      throw creationFailure(error, `${what} ${show(place.label)}`, place);
-    }
+  if (name === undefined) {
+    return [BlockBytes.create(native.layout.kindList, bytes, 'ShareableList', what), slots];
+  }
+  const place: SegmentPlace = parseShared(name, prefix, what);
+  const id = randomBytes(8).readBigUInt64LE();
+  try {
+    const request = { ...requestFor(place, SegmentKind.list), ...facts, bytes, id };
+    return [Segment.create(place, request, 'error', 'ShareableList'), slots];
+  } catch (error) {
+    throw creationFailure(error, `${what} ${show(place.label)}`, place);
   }
 }
 
@@ -275,7 +290,11 @@ function same(a: ShareableItem, b: unknown): boolean {
   return a instanceof Uint8Array && b instanceof Uint8Array ? Buffer.compare(a, b) === 0 : a === b;
 }
 
-registerKind<ListHandle>('ShareableList', ({ name, id }) => {
+registerKind<ListHandle>('ShareableList', (handle) => {
+  if ('slot' in handle) {
+    return new ShareableList(BlockBytes.open(handle, native.layout.kindList, 'ShareableList'));
+  }
+  const { name, id } = handle;
   const what = 'open(): ShareableList';
   const segment = open(name, what);
   if (segment.facts.id.toString(16) === id) return new ShareableList(segment);

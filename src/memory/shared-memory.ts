@@ -72,7 +72,8 @@ function attach(place: SegmentPlace, what: string): Segment {
  * A named block of bytes, the same as Python's `multiprocessing.shared_memory.SharedMemory`: same names, exact sizes, so
  * that both meet on it. On Linux it is the file `/dev/shm/<name>`, with nothing in it but the bytes.
  *
- * It lives until somebody calls unlink(), whoever ends. Python before 3.13, and later ones without `track=False`, delete
+ * It lives until somebody calls unlink(), whoever ends, also when its name was made for it: others may know it by then. What
+ * must leave nothing behind is a RawArray('B', size). Python before 3.13, and later ones without `track=False`, delete
  * what they have attached to when they exit. The memory is reserved at creation: no SIGBUS later.
  *
  * ```js

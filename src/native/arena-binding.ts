@@ -5,6 +5,12 @@ export interface Census {
   participantHigh: number;
   objects: number;
   slotsReserved: number;
+  /** Slots that keep an extent of the heap for the next block of its size. */
+  spares: number;
+  /** Addresses of the heap that belong to slots, in bytes. */
+  heapUsed: number;
+  /** Memory that spares keep, in bytes. */
+  heapWarm: number;
 }
 
 export interface Layout {
@@ -16,6 +22,8 @@ export interface Layout {
   readonly slotsBytes: number;
   readonly kindLock: number;
   readonly kindValue: number;
+  readonly kindArray: number;
+  readonly kindList: number;
   readonly ownerMask: number;
   readonly abandonedOwner: number;
 }
@@ -43,7 +51,9 @@ export interface ArenaBinding {
   createArena(id: bigint): void;
   /** '' or why the segment cannot be used. Takes the descriptor over. */
   openArena(fd: number): string;
-  arenaInfo(): { fd: number; id: bigint } | null;
+  /** The same with what another process has as its descriptor `fd`, if it is the arena with that id. */
+  joinArena(pid: number, fd: number, id: bigint): string;
+  arenaInfo(): { fd: number; id: bigint; creatorPid: number; creatorFd: number } | null;
   /** All slots as an external ArrayBuffer. */
   slots(): ArrayBuffer;
   /** Maps all slots over a WebAssembly memory. */
@@ -58,6 +68,13 @@ export interface ArenaBinding {
   grantObject(ownerId: number, index: number): boolean;
   closeObject(index: number): void;
   census(): Census;
+
+  /** An object with bytes of its own, all zero: the index of its slot. */
+  createBlock(kind: number, detail: number, bytes: number): number;
+  /** A new buffer over the bytes of a block that this environment holds. One at a time. */
+  openBlock(index: number): ArrayBuffer;
+  /** Detaches it. False: its bytes were moved to another buffer and may still be used. */
+  closeBlock(index: number, buffer: ArrayBuffer): boolean;
 
   // Locks: an index of an object, or of a named lock that is open here.
 

@@ -6,6 +6,11 @@ interface NativeFailure extends Error {
   syscall?: string;
 }
 
+/** The system's name of what went wrong, e.g. 'ENOENT'. */
+export function errnoOf(error: unknown): string | undefined {
+  return (error as NativeFailure | undefined)?.errno;
+}
+
 /** Runs a native call; an error of the system comes out as `code`, with `what` in front of the system's sentence. */
 export function orFail<T>(code: string, what: string, call: () => T): T {
   try {

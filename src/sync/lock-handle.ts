@@ -100,10 +100,11 @@ export function isTaken(outcome: Outcome): boolean {
 
 /** The lock behind a handle that has travelled. */
 export function openLock(address: LockAddress, what: string, recursive: boolean): Reference {
-  const { kindLock, kindValue } = native.layout;
+  const { kindArray, kindLock, kindValue } = native.layout;
   const { kind } = address;
-  // A Value's lock is an RLock; a lock of its own says in its detail which of the two it is.
-  if (kind !== kindLock && !(kind === kindValue && recursive)) throw damaged(what);
+  // The lock of a Value or an Array is an RLock; a lock of its own says in its detail which of the two it is.
+  const isOfAnother = kind === kindValue || kind === kindArray;
+  if (kind !== kindLock && !(isOfAnother && recursive)) throw damaged(what);
   const reference = Reference.open(address, kind, what);
   if (kind === kindLock && (reference.detail === 1) !== recursive) {
     reference.release();

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { afterEach, expect, test } from 'vitest';
 import { open, run, share, ShareableList, type ShareableItem } from 'multiproc';
 import { codeOf, removeNames, sharedFiles, uniqueName } from '../support/names.js';
@@ -106,6 +107,24 @@ test('use after close, and travelling', async () => {
     expect(codeOf(use)).toBe('ClosedError ERR_MP_CLOSED');
   }
   expect(again.get(0)).toBe('a');
+  list.unlink(); // there is no name to take away
+  const short = new ShareableList(['a']);
+  const toShort = share(short);
+  short.close();
+  expect(codeOf(() => open(toShort))).toBe('ClosedError ERR_MP_CLOSED');
+});
+
+test('with a name it travels by that; without one it leaves no file', async () => {
+  const name = uniqueName();
+  const before = sharedFiles('multiproc.list.').length;
+  using nameless = new ShareableList(['a']);
+  expect([nameless.name, inspect(nameless)]).toEqual([null, '<ShareableList (no name) length=1>']);
+  expect(sharedFiles('multiproc.list.').length).toBe(before);
+  using list = new ShareableList(['a', 2, null], { name });
+  const itemsOf = { module: new URL('../fixtures/memory-tasks.mjs', import.meta.url), export: 'itemsOf' };
+  expect(await run(itemsOf, list)).toEqual(['a', 2, null]);
+  const handle = share(list);
+  list.close();
   list.unlink();
   expect(codeOf(() => open(handle))).toBe('ERR_MP_NOT_FOUND');
 });

@@ -17,7 +17,7 @@ namespace mp::platform {
 namespace {
 
 constexpr unsigned kCloexec = 1, kAllowSealing = 2, kNoexecSeal = 8;  // MFD_…; our libc floor lacks the last
-constexpr int kAddSeals = 1033, kSealSeal = 1, kSealShrink = 2, kSealGrow = 4;
+constexpr int kAddSeals = 1033, kGetSeals = 1034, kSealSeal = 1, kSealShrink = 2, kSealGrow = 4;
 constexpr size_t kReserveStep = size_t{64} << 20;  // a signal can be answered between two
 constexpr size_t kUncheckedBytes = size_t{1} << 20;
 
@@ -121,6 +121,15 @@ Failure memory_map(int fd, size_t size, void** base) {
   return {};
 }
 
+Failure memory_map_part(int fd, size_t offset, size_t size, void** base) {
+  void* at =
+      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, static_cast<off_t>(offset));
+  if (at == MAP_FAILED) return {errno, "mmap"};
+  madvise(at, size, MADV_DONTDUMP);
+  *base = at;
+  return {};
+}
+
 Failure memory_map_over(int fd, size_t offset, void* at, size_t size) {
   void* got = mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, static_cast<off_t>(offset));
   return got == MAP_FAILED ? Failure{errno, "mmap"} : Failure{};
@@ -146,6 +155,37 @@ Failure memory_reserve(int fd, size_t offset, size_t size) {
     done += step;
   }
   return {};
+}
+
+Failure memory_discard(int fd, size_t offset, size_t size) {
+  while (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                   static_cast<off_t>(size)) != 0) {
+    if (errno != EINTR) return {errno, "fallocate"};
+  }
+  return {};
+}
+
+Failure memory_open_of(uint32_t pid, int other, const char* label, int* out) {
+  constexpr Failure none{ENOENT, "open"};
+  char path[64], target[128], expected[128];
+  snprintf(path, sizeof path, "/proc/%u/fd/%d", pid, other);
+  // Opening may do something to whatever else lies there (a terminal, a pipe's other end): looked at first.
+  const ssize_t n = readlink(path, target, sizeof target - 1);
+  if (n < 0) return {errno == ESRCH ? ENOENT : errno, "readlink"};
+  target[n] = 0;
+  snprintf(expected, sizeof expected, "/memfd:%s (deleted)", label);
+  struct stat s;
+  if (strcmp(target, expected) != 0 || stat(path, &s) != 0 || !S_ISREG(s.st_mode)) return none;
+  const int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (fd < 0) return {errno == ESRCH ? ENOENT : errno, "open"};
+  constexpr int seals = kSealSeal | kSealShrink | kSealGrow;
+  const int sealed = fcntl(fd, kGetSeals);
+  if (sealed >= 0 && (sealed & seals) == seals) {
+    *out = fd;
+    return {};
+  }
+  close(fd);
+  return none;
 }
 
 }  // namespace mp::platform

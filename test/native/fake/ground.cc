@@ -13,7 +13,7 @@ void ground_prepare() {
   if (base == MAP_FAILED) fail("mmap");
   arena.base = static_cast<unsigned char*>(base);
   begin({});
-  if (arena_format(arena, 1)) fail("arena_format");
+  if (arena_format(arena, 1, kHeapBytesMax)) fail("arena_format");
 }
 
 void ground_clean() {
@@ -21,6 +21,7 @@ void ground_clean() {
   for (uint32_t p = 0; p < kParticipants; p++)
     memset(arena.base + kBitmapsOffset + p * kBitmapBytes, 0, kSlotsPerChunk / 8);
   memset(arena.base + kSlotsOffset, 0, kSlotsPerChunk * sizeof(Slot));
+  memset(arena.base + kHeapHeaderOffset, 0, sizeof(HeapHeader));
   arena.header().participant_high.store(0);
   arena.header().slots_reserved.store(kSlotsPerChunk);
   arena.header().free_hint.store(1);

@@ -1,6 +1,7 @@
 // What every exploration stands on: one arena, cleaned between two seeds, and a keeper outside of all coroutines.
 #pragma once
 
+#include "core/blocks.h"
 #include "core/lock.h"
 #include "core/objects.h"
 #include "core/participants.h"

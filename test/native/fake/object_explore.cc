@@ -9,7 +9,7 @@ using namespace mp::fake;
 namespace {
 
 struct Name {
-  uint32_t index = 0, generation = 0;
+  uint32_t index = 0, generation = 0, kind = kLock;
 };
 struct Letter : Name {
   bool sent = false;  // the grant has returned
@@ -18,6 +18,7 @@ struct Hold {
   Name name;
   uint64_t epoch = 0;  // of this hold; 0: none
 };
+constexpr uint64_t kSizes[] = {64, 4096, kWarmBlockMax + 1};  // sharing a page, kept warm, not kept
 constexpr int kHolds = 4, kBoard = 3, kPeople = 65;
 
 Hold holds[kPeople][kHolds];  // what each coroutine believes it has open
@@ -34,7 +35,7 @@ struct Sum {
 
 bool lives_as(const Name& n) {
   const auto h = arena.slot(n.index).header.peek();
-  return header_generation(h) == n.generation && header_kind(h) == kLock;
+  return header_generation(h) == n.generation && header_kind(h) == n.kind;
 }
 void check_holds(int id) {
   for (const Hold& h : holds[id])
@@ -74,7 +75,7 @@ void open(OwnerId me, const Name n, bool granted) {
   if (h == nullptr || n.index == 0 || have(n)) return;
   const uint64_t before = epochs;
   platform::Failure failed;
-  if (object_open(arena, me, n.index, n.generation, kLock, &failed)) {
+  if (object_open(arena, me, n.index, n.generation, n.kind, &failed)) {
     h->name = n;
     h->epoch = ++epochs;
     sum.opened++;
@@ -102,9 +103,14 @@ void citizen(uint64_t rounds) {
       case 0: {
         Hold* h = room();
         if (h == nullptr) break;
-        uint32_t index;
-        if (object_create(arena, me, kLock, 0, 0, &index)) fail("object_create");
-        h->name = {index, header_generation(arena.slot(index).header.peek())};
+        NewBlock made;
+        const uint32_t kind = random(2) == 0 ? kLock : kArray;
+        if (kind == kLock && object_create(arena, me, kLock, 0, 0, &made.index)) fail("object_create");
+        if (kind == kArray && block_create(arena, me, kArray, 0, kSizes[random(3)], &made))
+          fail("block_create");
+        h->name = {made.index, header_generation(arena.slot(made.index).header.peek()), kind};
+        if (kind == kArray && arena.slot(made.index).warm.peek() < arena.slot(made.index).bytes)
+          fail("B4: a block without all its pages");
         h->epoch = ++epochs;
         board[random(kBoard)] = h->name;
         sum.created++;
@@ -152,6 +158,29 @@ void citizen(uint64_t rounds) {
   if (random(3) != 0) participant_leave(arena, me);
 }
 
+/// Everybody is gone: every slot is free or spare, and no two extents overlap.
+void check_extents() {
+  uint64_t warm = 0, spares = 0, counted = 0;
+  for (uint32_t i = 1; i < kSlotsPerChunk; i++) {
+    const Slot& slot = arena.slot(i);
+    const uint32_t its = slot.extent_class.peek(), kind = header_kind(slot.header.peek());
+    if (kind != (its == 0 ? kFree : kSpare)) fail("a slot is left behind");
+    if (its == 0) continue;
+    spares++;
+    warm += slot.warm.peek() & ~kUnsure;
+    if (its > kPageClass && slot.warm.peek() > kWarmBlockMax) fail("a spare keeps too many pages");
+    for (uint32_t j = 1; j < i; j++) {
+      const Slot& other = arena.slot(j);
+      if (other.extent_class.peek() == 0) continue;
+      if (slot.extent < other.extent + class_bytes(other.extent_class.peek() - 1) &&
+          other.extent < slot.extent + class_bytes(its - 1))
+        fail("B1: two extents overlap");
+    }
+  }
+  for (const ExtentClass& c : arena.heap().classes) counted += c.spares.peek();
+  if (kills() == 0 && (counted != spares || arena.heap().warm.peek() != warm)) fail("the counters are off");
+}
+
 void one(uint64_t seed) {
   World w = world_of(seed, seed % 2 == 1);
   w.on_death = death;
@@ -171,8 +200,7 @@ void one(uint64_t seed) {
   run();
   sum.kills += kills();
   participants_sweep(arena);
-  for (uint32_t i = 1; i < kSlotsPerChunk; i++)
-    if (header_kind(arena.slot(i).header.peek()) != kFree) fail("a slot is left behind");
+  check_extents();
   for (uint32_t p = 1; p < 80; p++)
     if (p != owner_slot(keeper) && arena.participant(p).state.peek() & 1)
       fail("a participant is left behind");

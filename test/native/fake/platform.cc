@@ -250,6 +250,7 @@ bool token_dead(const Token*, uint32_t value) { return value == 0 || (value & kD
 bool token_is_polled() { return false; }
 uint32_t token_layout() { return 1; }
 void confirm_death(uint32_t, uint64_t) { step(); }
-Failure memory_reserve(int, size_t, size_t) { return {}; }
+Failure memory_reserve(int, size_t, size_t) { return step(), Failure{}; }
+Failure memory_discard(int, size_t, size_t) { return step(), Failure{}; }
 
 }  // namespace mp::platform

@@ -1,5 +1,6 @@
 // Kills processes by the ten thousand while they use locks and objects of one arena, and looks for what that must not do:
-// two owners, a wait without end, a wrong total, an owner's death nobody was told of, a slot left behind.
+// two owners, a wait without end, a wrong total, an owner's death nobody was told of, a slot left behind, bytes that belong
+// to two blocks or are not clean.
 //
 //   storm [kills=N] [workers=N] [locks=N] [random] [points=MIN] [broken] [seed=N]
 //
@@ -54,12 +55,14 @@ struct Shared {
   Worker workers[kSlots];
   Counter times[kTimes];  // waits that took 2^i ns
   Counter longest, acquired, told, handed, opened, created, gone;
+  Counter blocks, unclean, overwritten;
   Counter two_owners, untold, stuck, wrong_release;
-  std::atomic<uint64_t> board[kBoard];  // index << 32 | generation of an object anybody may try to open
+  std::atomic<uint64_t> board[kBoard];  // index << 32 | kind << 24 | generation: anybody may try to open it
   std::atomic<OwnerId> people[kSlots];
 };
 Shared* shared;
 Arena arena;
+unsigned char* heap;
 uint32_t locks[kLocks], lock_generations[kLocks], lock_count = 1;
 bool opened[kLocks];  // by this participant
 
@@ -175,22 +178,57 @@ void use_lock(OwnerId me, Worker& w) {
   if (!lock_release(arena, slot, me, me)) shared->wrong_release++;
 }
 
+/// Every 64th byte of a block, the last one as well.
+template <class Each>
+void each_mark(uint32_t index, Each each) {
+  const Slot& slot = arena.slot(index);
+  for (uint64_t i = 0; i<slot.bytes; i += slot.bytes> 1 << 20 ? 40'000 : 64) each(heap[slot.extent + i]);
+  each(heap[slot.extent + slot.bytes - 1]);
+}
+
+uint32_t make_block(OwnerId me) {
+  constexpr uint64_t kSizes[] = {50, 64, 1000, 4096, 9000, 30'000};
+  const uint64_t bytes = below(16) == 0 ? kWarmBlockMax + 1 : kSizes[below(6)];
+  NewBlock made;
+  CHECK(!block_create(arena, me, kArray, 0, bytes, &made));
+  memset(heap + arena.slot(made.index).extent, 0, made.dirty);
+  uint32_t dirt = 0;
+  each_mark(made.index, [&](unsigned char b) { dirt |= b; });
+  if (dirt != 0) shared->unclean++;
+  const auto mark = static_cast<unsigned char>(1 + below(255));
+  each_mark(made.index, [&](unsigned char& b) { b = mark; });
+  shared->blocks++;
+  return made.index;
+}
+
+void check_block(uint32_t index) {
+  const unsigned char mark = heap[arena.slot(index).extent];
+  bool same = mark != 0;
+  each_mark(index, [&](unsigned char b) { same &= b == mark; });
+  if (!same) shared->overwritten++;
+}
+
 void use_objects(OwnerId me) {
+  // Who is to die while making a block makes many, and keeps them, so that spares do not serve.
+  const bool greedy = die_at != nullptr && strncmp(die_at, "block.", 6) == 0;
+  if (greedy && below(8) == 0) spares_trim(arena, me);
   const uint32_t slot = below(kBoard);
   const uint64_t name = shared->board[slot].load();
-  const auto index = static_cast<uint32_t>(name >> 32), generation = static_cast<uint32_t>(name);
-  if (index == 0 || below(3) == 0) {
-    const uint32_t made = create(arena, me);
+  const auto index = static_cast<uint32_t>(name >> 32), generation = static_cast<uint32_t>(name) & 0xffffff,
+             kind = static_cast<uint32_t>(name) >> 24;
+  if (index == 0 || greedy || below(3) == 0) {
+    const uint32_t made_kind = !greedy && below(2) == 0 ? kLock : kArray;
+    const uint32_t made = made_kind == kLock ? create(arena, me) : make_block(me);
     shared->created++;
-    shared->board[slot] = uint64_t{made} << 32 | generation_of(arena, made);
+    shared->board[slot] = uint64_t{made} << 32 | made_kind << 24 | generation_of(arena, made);
     if (const OwnerId other = shared->people[below(kSlots)]; other != 0 && other != me) {
       platform::Failure failed;
       object_grant(arena, other, made, &failed);
     }
-    if (below(2) == 0) test::close(arena, me, made);  // else it is kept until we leave or die
+    if (!greedy && below(2) == 0) test::close(arena, me, made);  // else it is kept until we leave or die
     return;
   }
-  if (!test::open(arena, me, index, generation)) {
+  if (!test::open(arena, me, index, generation, kind)) {
     shared->gone++;
     return;
   }
@@ -198,6 +236,7 @@ void use_objects(OwnerId me) {
   Slot& object = arena.slot(index);
   for (int i = 0; i < 20; i++)
     if (header_generation(object.header.load()) != generation) abort();  // O2
+  if (kind == kArray) check_block(index);
   test::close(arena, me, index);
 }
 
@@ -312,7 +351,8 @@ int main(int count, char** words) {
       mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   CHECK(shared != MAP_FAILED && lock_count <= kLocks && options.workers <= kSlots);
   for (const char* name : kPointNames) point(name);
-  arena = make_arena();
+  arena = make_arena(uint64_t{16} << 30);
+  heap = map_heap(arena);
   const OwnerId keeper = test::enter(arena);
   for (uint32_t i = 0; i < lock_count; i++)
     locks[i] = create(arena, keeper), lock_generations[i] = generation_of(arena, locks[i]);
@@ -365,6 +405,10 @@ int main(int count, char** words) {
             now.participants - baseline.participants);
     bad++;
   }
+  const uint64_t warm = arena.heap().warm;
+  spares_count(arena);
+  if (warm != arena.heap().warm || warm > kWarmMax + kWarmBlockMax)
+    fprintf(stderr, "spares keep %llu bytes\n", static_cast<unsigned long long>(arena.heap().warm)), bad++;
   for (uint32_t i = 0; i < lock_count; i++) test::close(arena, keeper, locks[i]);
   participant_leave(arena, keeper);
   if (census(arena).objects != 0) fprintf(stderr, "slots left behind\n"), bad++;
@@ -394,7 +438,11 @@ int main(int count, char** words) {
     return shared->two_owners != 0 ? 0 : 1;
   }
   if (lost > kills) bad++;
-  const uint64_t found = shared->two_owners + shared->untold + shared->stuck + shared->wrong_release + bad;
+  const uint64_t found = shared->two_owners + shared->untold + shared->stuck + shared->wrong_release + bad +
+                         shared->unclean + shared->overwritten;
+  printf("storm: %llu blocks on %u slots, %.1f MiB of addresses; %llu not clean, %llu overwritten\n",
+         n(shared->blocks), now.spares, static_cast<double>(arena.heap().used) / (1 << 20),
+         n(shared->unclean), n(shared->overwritten));
   printf(
       "storm: %llu double owners, %llu untold deaths, %llu stuck, %llu releases refused, %llu sections cut "
       "short, %llu other\n",

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "core/blocks.h"
 #include "core/lock.h"
 #include "core/objects.h"
 #include "core/participants.h"
@@ -10,14 +11,21 @@
 
 namespace mp::test {
 
-inline Arena make_arena() {
+inline constexpr uint64_t kTestHeapBytes = uint64_t{1} << 30;
+
+inline Arena make_arena(uint64_t heap_bytes = kTestHeapBytes) {
   Arena arena;
   void* base;
-  CHECK(!platform::memory_create("multiproc-test", kArenaBytes, &arena.fd));
+  CHECK(!platform::memory_create("multiproc-test", kHeapOffset + heap_bytes, &arena.fd));
   CHECK(!platform::memory_map(arena.fd, kArenaBytes, &base));
   arena.base = static_cast<unsigned char*>(base);
-  CHECK(!arena_format(arena, 42));
+  CHECK(!arena_format(arena, 42, heap_bytes));
   return arena;
+}
+inline unsigned char* map_heap(const Arena& arena) {
+  void* base;
+  CHECK(!platform::memory_map_part(arena.fd, kHeapOffset, arena.heap_bytes(), &base));
+  return static_cast<unsigned char*>(base);
 }
 /// Unmaps it. Whoever this thread is in it leaves first: the kernel's list of a thread's tokens must not lead into memory
 /// that is no more.
@@ -63,12 +71,15 @@ inline uint32_t generation_of(const Arena& arena, uint32_t index) {
 }
 
 struct Census {
-  uint32_t objects = 0, participants = 0;
+  uint32_t objects = 0, spares = 0, participants = 0;
 };
 inline Census census(const Arena& arena) {
   Census c;
-  for (uint32_t i = 1; i < arena.header().slots_reserved.load(); i++)
-    c.objects += header_kind(arena.slot(i).header.load()) != kFree;
+  for (uint32_t i = 1; i < arena.header().slots_reserved.load(); i++) {
+    const uint32_t kind = header_kind(arena.slot(i).header.load());
+    c.spares += kind == kSpare;
+    c.objects += kind != kFree && kind != kSpare;
+  }
   for (uint32_t p = 1; p <= arena.header().participant_high.load(); p++)
     c.participants += arena.participant(p).state.load() & kLive;
   return c;

@@ -25,6 +25,7 @@ constexpr int kThreads = 4, kLives = 40, kRounds = 1000;
 constexpr uint32_t kLocks = 3;
 
 Arena arena;
+unsigned char* heap;
 uint32_t locks[kLocks];
 uint64_t counts[kLocks];  // plain: the locks must order them
 std::atomic<uint64_t> board{0};
@@ -70,9 +71,13 @@ void use_lock(int number, OwnerId me, uint32_t random) {
 void use_objects(OwnerId me, uint32_t random) {
   const uint64_t name = board.load(std::memory_order_relaxed);
   if (name == 0 || random % 4 == 0) {
-    const uint32_t made = create(arena, me);
-    arena.slot(made).detail = made;  // its maker alone may, before anybody has its name
-    board.store(uint64_t{made} << 32 | generation_of(arena, made), std::memory_order_relaxed);
+    const bool plain = random & 2;
+    NewBlock block;
+    if (!plain) CHECK(!block_create(arena, me, kArray, 0, 1 + random % 9000, &block));
+    const uint32_t made = plain ? create(arena, me) : block.index, kind = plain ? kLock : kArray;
+    if (plain) arena.slot(made).detail = made;  // its maker alone may, before anybody has its name
+    if (!plain) memset(heap + arena.slot(made).extent, 0, arena.slot(made).bytes);
+    board.store(uint64_t{made} << 32 | kind << 24 | generation_of(arena, made), std::memory_order_relaxed);
     platform::Failure failed;
     if (const OwnerId other = people[random % kThreads].load(std::memory_order_relaxed);
         other != 0 && other != me)
@@ -81,7 +86,12 @@ void use_objects(OwnerId me, uint32_t random) {
     return;
   }
   const auto index = static_cast<uint32_t>(name >> 32);
-  if (!open(arena, me, index, static_cast<uint32_t>(name))) return;
+  const uint32_t generation = static_cast<uint32_t>(name) & 0xffffff,
+                 kind = static_cast<uint32_t>(name) >> 24;
+  if (!open(arena, me, index, generation, kind)) return;
+  const Slot& slot = arena.slot(index);
+  // What the maker wrote came before its name was to be had, through the header only: `board` orders nothing.
+  if (kind == kArray) CHECK(slot.bytes > 0 && slot.bytes <= 9000);
   arena.slot(index).value.fetch_add(1);
   close(arena, me, index);
 }
@@ -101,7 +111,7 @@ void live(int number, uint32_t life) {
         use_objects(me, r >> 4);
         break;
       case 3:
-        participants_sweep(arena);
+        r & 16 ? participants_sweep(arena) : static_cast<uint32_t>(spares_trim(arena, me));
         break;
       case 4:
         participant_rename(arena, me, r & 16 ? "one name" : "another, longer name");
@@ -127,6 +137,7 @@ void live(int number, uint32_t life) {
 
 int main() {
   arena = make_arena();
+  heap = map_heap(arena);
   const OwnerId keeper = enter(arena);
   for (uint32_t& l : locks) l = create(arena, keeper);
   std::vector<std::thread> threads;

@@ -6,13 +6,13 @@ using namespace mp::test;
 namespace {
 /// A good header with one thing changed.
 template <class Change>
-ArenaCheck checked(Change change, size_t mapped = kArenaBytes) {
+ArenaCheck checked(Change change, size_t size = kHeapOffset + kTestHeapBytes) {
   static const Arena arena = make_arena();
   alignas(SegmentHeader) unsigned char bytes[sizeof(SegmentHeader)];
   memcpy(bytes, arena.base, sizeof bytes);
   auto& header = *reinterpret_cast<SegmentHeader*>(bytes);
   change(header);
-  return arena_check(header, mapped);
+  return arena_check(header, size);
 }
 }  // namespace
 
@@ -25,7 +25,9 @@ TEST("arena: what is none, or another build's, is told apart") {
   CHECK(checked([](SegmentHeader& h) { h.kind = 99; }) == ArenaCheck::not_an_arena);
   CHECK(checked([](SegmentHeader& h) { h.layout_version++; }) == ArenaCheck::other_version);
   CHECK(checked([](SegmentHeader& h) { h.size /= 2; }) == ArenaCheck::other_size);
-  CHECK(checked([](SegmentHeader&) {}, kArenaBytes - 1) == ArenaCheck::other_size);
+  CHECK(checked([](SegmentHeader&) {}, kArenaBytes) == ArenaCheck::other_size);
+  CHECK(checked([](SegmentHeader& h) { h.size = kHeapOffset - 1; }, kHeapOffset - 1) ==
+        ArenaCheck::other_size);
   CHECK(checked([](SegmentHeader& h) { h.token_layout ^= 4; }) == ArenaCheck::other_libc);
 }
 
