@@ -197,7 +197,7 @@ export function namedOptions(given: unknown): NamedLockOptions | null {
   if (typeof given !== 'object' || given === null)
     throw typeError(`new Lock(): expects { name, mode }, not ${show(given)}`);
   const { name, mode } = given as Partial<NamedLockOptions>;
-  if (name === undefined && mode !== undefined)
-    throw typeError('new Lock(): mode is for locks with a name only');
-  return name === undefined ? null : { name, mode };
+  // Not an anonymous lock: a name that is missing by mistake would lock nobody out.
+  if (name === undefined) throw typeError('new Lock(): the options need a name; without a name give none');
+  return { name, mode };
 }

@@ -52,7 +52,13 @@ List find_list() {
 }
 
 const List& list() {
-  static thread_local const List mine = find_list();
+  static thread_local List mine;
+  static thread_local pid_t found_by = 0;
+  // A forked child has none until libc registers it anew: musl does so with the first mutex.
+  if (const pid_t pid = getpid(); found_by != pid) {
+    mine = find_list();
+    found_by = pid;
+  }
   return mine;
 }
 
@@ -61,9 +67,9 @@ void in_order() { std::atomic_signal_fence(std::memory_order_seq_cst); }
 /// The place of the link that leads to `target`, or the last one. A link to nothing ends the list as the head does: its
 /// memory was lost.
 void** link_to(void** target) {
-  void** at = reinterpret_cast<void**>(list().head);
-  while (next_of(*at) != target && *at != nullptr && next_of(*at) != reinterpret_cast<void**>(list().head))
-    at = next_of(*at);
+  auto** const head = reinterpret_cast<void**>(list().head);
+  void** at = head;
+  while (next_of(*at) != target && *at != nullptr && next_of(*at) != head) at = next_of(*at);
   return at;
 }
 
