@@ -47,8 +47,8 @@ test('an arena of another layout, or half made, is a clear error of the child, a
   expect(got).toEqual({
     version,
     older: version,
-    magic: damaged('not an arena'),
-    kind: damaged('not an arena'),
+    magic: damaged('no shared memory of multiproc'),
+    kind: damaged('no shared memory of multiproc'),
     unready: damaged('never finished'),
     size: damaged('shorter than it says'),
     libc: [name, 'ERR_MP_LAYOUT_VERSION', expect.stringContaining('C library'), 1],
@@ -198,9 +198,10 @@ test('damaged handles are told from those of objects that are gone and from thos
 test('a handle of another process tree is refused by name, of a tree that has ended, too', async () => {
   const handle = await runJson(`${head} out(mp.share(new mp.Lock()));`);
   const got = await runJson(`${head}
-    const handle = ${JSON.stringify(handle)};
+    const handle = ${JSON.stringify(handle)}, gone = thrown(() => mp.open(handle));
+    const own = new mp.Lock();
     let message = '';
     try { mp.open(handle) } catch (e) { message = e.message }
-    out([thrown(() => mp.open(handle)), message]);`);
-  expect(got).toEqual(['ERR_MP_HANDLE', expect.stringContaining('belongs to another process tree')]);
+    out([gone, thrown(() => mp.open(handle)), message]);`);
+  expect(got).toEqual(['ERR_MP_NOT_FOUND', 'ERR_MP_HANDLE', expect.stringContaining('belongs to another process tree')]);
 });
