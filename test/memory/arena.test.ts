@@ -203,5 +203,9 @@ test('a handle of another process tree is refused by name, of a tree that has en
     let message = '';
     try { mp.open(handle) } catch (e) { message = e.message }
     out([gone, thrown(() => mp.open(handle)), message]);`);
-  expect(got).toEqual(['ERR_MP_NOT_FOUND', 'ERR_MP_HANDLE', expect.stringContaining('belongs to another process tree')]);
+  expect(got).toEqual([
+    'ERR_MP_NOT_FOUND',
+    'ERR_MP_HANDLE',
+    expect.stringContaining('belongs to another process tree'),
+  ]);
 });
