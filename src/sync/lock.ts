@@ -56,10 +56,11 @@ export class Lock extends LockHandle {
 
   /**
    * Takes a name away. Those that have the lock open keep it, and still exclude each other; whoever opens the name from
-   * then on gets another lock. False: there was none.
+   * then on gets another lock.
+   * @throws MultiprocessingError ERR_MP_NOT_FOUND, ERR_MP_ACCESS
    */
-  static delete(name: string): boolean {
-    return deleteNamed(name);
+  static delete(name: string): void {
+    deleteNamed(name);
   }
 
   /** The locks with a name that this user may read, and who holds them. Damaged ones are not among them. */

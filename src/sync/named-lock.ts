@@ -162,17 +162,12 @@ export function reopenNamed(name: unknown, id: unknown): NamedReference {
   );
 }
 
-/** False: there was none. */
-export function deleteNamed(name: unknown): boolean {
+export function deleteNamed(name: unknown): void {
   const what = `Lock.delete(${show(name)})`;
   const place = parsePlace(name, what);
-  try {
+  orSegmentFailure(what, () => {
     native.unlinkSegment(place.name, false);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
-    throw segmentFailure(error, what);
-  }
+  });
 }
 
 export function listNamed(): NamedLockFacts[] {

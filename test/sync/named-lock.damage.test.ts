@@ -216,6 +216,5 @@ test('header: another version, another kind, another C library, every field', ()
   expect(thrown(() => new Lock({ name })).message).toMatch(/not a Lock, but another object/);
   SharedArray.delete(name);
   Lock.delete(name);
-  Lock.delete(name);
   expect(existsSync(file)).toBe(false);
 });
