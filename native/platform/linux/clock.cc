@@ -57,7 +57,7 @@ const char* failure_name(int code) {
     NAME(EDQUOT) NAME(EOWNERDEAD)
 #undef NAME
     default: return "EUNKNOWN";
-// clang-format on
+    // clang-format on
   }
 }
 

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,7 @@ uint32_t find_word_offset() {
 }
 
 constexpr useconds_t kBlindGraceMicros = 10'000;
+constexpr int64_t kConfirmSpinNs = 500'000, kConfirmMaxNs = 1'000'000'000;
 
 bool kernel_has_robust_lists() {
   void* head;
@@ -80,30 +82,51 @@ const Kind& kind() {
   return k;
 }
 
-/// Whether a thread of another process has been killed but is not yet past its last user code and system call. SIGKILL,
-/// exit_group and exec mark every other thread of the process with a pending SIGKILL at once, before any of them ends; a
-/// thread that goes on with a long system call has it pending all the while, and PF_EXITING comes after.
-bool thread_is_killed_and_runs(const char* stat_path) {
+/// A thread of another process that has been killed but is not yet past its last user code and system call: the
+/// processor it runs on or waits for; -1 if it is no such thread. SIGKILL, exit_group and exec mark every other thread of
+/// the process with a pending SIGKILL at once, before any of them ends; a thread that goes on with a long system call has
+/// it pending all the while, and PF_EXITING comes after.
+int processor_of_killed(const char* stat_path) {
   const int fd = open(stat_path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
+  if (fd < 0) return -1;
   char text[1024];
   const ssize_t n = read(fd, text, sizeof text - 1);
   close(fd);
-  if (n <= 0) return false;
+  if (n <= 0) return -1;
   text[n] = 0;
   constexpr unsigned long kPfExiting = 4, kSigkill = 1 << 8;
-  constexpr int kFlags = 9, kPending = 31;  // fields, see proc(5)
-  const char* at = strrchr(text, ')');      // the name may hold anything
-  for (int field = 3; at != nullptr; field++) {
-    if ((at = strchr(at + 1, ' ')) == nullptr) break;
-    if (field == kFlags && (strtoul(at + 1, nullptr, 10) & kPfExiting) != 0) return false;
-    if (field == kPending) return (strtoul(at + 1, nullptr, 10) & kSigkill) != 0;
+  constexpr int kFlags = 9, kPending = 31, kProcessor = 39;  // fields, see proc(5)
+  const char* at = strrchr(text, ')');                       // the name may hold anything
+  for (int field = 3; at != nullptr && (at = strchr(at + 1, ' ')) != nullptr; field++) {
+    if (field == kFlags && (strtoul(at + 1, nullptr, 10) & kPfExiting) != 0) return -1;
+    if (field == kPending && (strtoul(at + 1, nullptr, 10) & kSigkill) == 0) return -1;
+    if (field == kProcessor) return atoi(at + 1);
   }
-  return false;
+  return -1;
 }
 
+/// Keeps the calling thread off the processors that dying threads wait for. The last thread of a process takes all its
+/// memory apart, and a kernel that does not preempt itself lets nobody else run there for milliseconds.
+class Elsewhere {
+ public:
+  ~Elsewhere() {
+    if (moved_) sched_setaffinity(0, sizeof before_, &before_);
+  }
+  void leave(int processor) {
+    if (processor != sched_getcpu() || processor >= CPU_SETSIZE) return;
+    if (!moved_ && sched_getaffinity(0, sizeof before_, &before_) != 0) return;
+    cpu_set_t others = before_;
+    CPU_CLR(processor, &others);
+    if (CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0) moved_ = true;
+  }
+
+ private:
+  cpu_set_t before_;
+  bool moved_ = false;
+};
+
 /// Waits for each such thread in turn: a process that is being killed makes no new ones.
-void wait_for_killed_threads(uint32_t pid, int64_t give_up_at) {
+void wait_for_killed_threads(uint32_t pid) {
   char path[352];
   snprintf(path, sizeof path, "/proc/%u/task", pid);
   DIR* tasks = opendir(path);
@@ -112,11 +135,18 @@ void wait_for_killed_threads(uint32_t pid, int64_t give_up_at) {
     if (errno != ENOENT || access("/proc/self/task", X_OK) != 0) usleep(kBlindGraceMicros);
     return;
   }
+  const int64_t began = monotonic_now();
+  Elsewhere elsewhere;
   while (const dirent* task = readdir(tasks)) {
     if (task->d_name[0] == '.') continue;
     snprintf(path, sizeof path, "/proc/%u/task/%s/stat", pid, task->d_name);
-    // Asleep, not yielding: a processor must be free for the dying.
-    while (thread_is_killed_and_runs(path) && monotonic_now() < give_up_at) usleep(20);
+    int processor;
+    while ((processor = processor_of_killed(path)) >= 0) {
+      elsewhere.leave(processor);
+      const int64_t waited = monotonic_now() - began;
+      if (waited > kConfirmMaxNs) break;
+      if (waited > kConfirmSpinNs) usleep(20);
+    }
   }
   closedir(tasks);
 }
@@ -229,7 +259,7 @@ void confirm_death(uint32_t pid, uint64_t space) {
   // pool goes on for milliseconds after the kill. It need not be the main thread that died first: a worker's token may
   // be marked while the main thread is still in the middle of such a call. A process that lives on, after exec or a
   // worker thread's end, has no such thread.
-  if (pid != 0) wait_for_killed_threads(pid, monotonic_now() + 1'000'000'000);
+  if (pid != 0) wait_for_killed_threads(pid);
 }
 
 }  // namespace mp::platform
