@@ -62,7 +62,7 @@ function arenaError(problem: string): MultiprocessingError {
 const arenaProblems = {
   unready: ['ERR_MP_DAMAGED', 'the shared memory was never finished: its creator died while making it'],
   not_an_arena: ['ERR_MP_DAMAGED', 'that is no shared memory of multiproc'],
-  other_size: ['ERR_MP_DAMAGED', 'the shared memory has not the size it should have'],
+  other_size: ['ERR_MP_DAMAGED', 'the shared memory is not the size it should have'],
   other_version: [
     'ERR_MP_LAYOUT_VERSION',
     `the shared memory has another layout than this version of multiproc (${layout.version}): let all processes load the same version`,

@@ -50,7 +50,7 @@ test('an arena of another layout, or half made, is a clear error of the child, a
     magic: damaged('no shared memory of multiproc'),
     kind: damaged('no shared memory of multiproc'),
     unready: damaged('never finished'),
-    size: damaged('shorter than it says'),
+    size: damaged('not the size it should have'),
     libc: [name, 'ERR_MP_LAYOUT_VERSION', expect.stringContaining('C library'), 1],
     after: [41, 42, true, 1, 2],
   });
