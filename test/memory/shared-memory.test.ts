@@ -148,15 +148,15 @@ block.close()
 block.unlink()`,
     'x',
   ]);
-  const lines: string[] = [];
+  let printed = '';
   let wake = (): void => undefined;
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    lines.push(...text.trim().split('\n'));
+    printed += text;
     wake();
   });
   const line = async (n: number): Promise<string> => {
-    while (lines.length <= n) await new Promise<void>((resolve) => (wake = resolve));
-    return lines[n]!;
+    while (printed.split('\n').length <= n + 1) await new Promise<void>((resolve) => (wake = resolve));
+    return printed.split('\n')[n]!;
   };
   const a = new SharedMemory({ name: await line(0) });
   expect([a.size, a.buf.toString('latin1', 0, 4)]).toEqual([5001, 'snek']);
