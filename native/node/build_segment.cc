@@ -1,6 +1,7 @@
 #include "node/build_segment.h"
 
 #include <cerrno>
+#include <mutex>
 
 namespace mp::node {
 namespace {
@@ -13,9 +14,11 @@ struct Creator {
   uint32_t pid;
   uint64_t start_time, pid_namespace;
 };
-/// This process; asked for once by each thread, and again in a forked child.
-const Creator& creator() {
-  static thread_local Creator me{};
+/// This process; looked up once, and again in a forked child.
+Creator creator() {
+  static std::mutex mutex;
+  static Creator me{};
+  const std::lock_guard guard(mutex);
   const uint32_t pid = platform::process_id();
   if (me.pid != pid) me = {pid, platform::process_start_time(pid), platform::pid_namespace()};
   return me;
@@ -30,7 +33,7 @@ Failure fill(const SegmentRequest& request, const std::atomic<bool>& stop, Built
                   request.kind == kNamedLock ? platform::token_layout() : 0},
                  &out->header);
     size = out->header.segment.size;
-    const Creator& me = creator();
+    const Creator me = creator();
     out->header.segment.creator_pid = me.pid;
     out->header.segment.pid_namespace = me.pid_namespace;
     out->header.named.creator_start_time = me.start_time;

@@ -28,8 +28,17 @@ struct List {
 void** next_of(void* link) { return reinterpret_cast<void**>(reinterpret_cast<uintptr_t>(link) & ~kFlag); }
 void** previous_of(void** next) { return next - 1; }
 
-/// Looks how a mutex of libc's own stands in the list.
-List find_list() {
+robust_list_head* own_head() {
+  robust_list_head* head = nullptr;
+  size_t length = 0;
+  return syscall(SYS_get_robust_list, 0, &head, &length) == 0 ? head : nullptr;
+}
+
+constexpr uintptr_t kUnknown = ~uintptr_t{0};
+
+/// Looks how a mutex of libc's own stands in the list: what List::back is, or kUnknown. Never while an operation of ours
+/// is pending: libc's would take its place.
+uintptr_t probe_back() {
   alignas(64) unsigned char probe[sizeof(pthread_mutex_t)] = {};
   auto* mutex = reinterpret_cast<pthread_mutex_t*>(probe);
   pthread_mutexattr_t a;
@@ -38,28 +47,24 @@ List find_list() {
   pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
   pthread_mutex_init(mutex, &a);
   pthread_mutex_lock(mutex);
-  List found;
-  robust_list_head* head = nullptr;
-  size_t length = 0;
-  if (sizeof(void*) == 8 && syscall(SYS_get_robust_list, 0, &head, &length) == 0 && head != nullptr) {
+  uintptr_t found = kUnknown;
+  robust_list_head* head = sizeof(void*) == 8 ? own_head() : nullptr;
+  if (head != nullptr) {
     auto** first = reinterpret_cast<void**>(probe + kEntryBehindMutex);
     const uintptr_t back =
         reinterpret_cast<uintptr_t>(head) - reinterpret_cast<uintptr_t>(*previous_of(first));
-    if (next_of(head->list.next) == first && (back == 0 || back == sizeof(void*))) found = {head, back};
+    if (next_of(head->list.next) == first && (back == 0 || back == sizeof(void*))) found = back;
   }
   pthread_mutex_unlock(mutex);
   return found;
 }
 
-const List& list() {
-  static thread_local List mine;
-  static thread_local pid_t found_by = 0;
-  // A forked child has none until libc registers it anew: musl does so with the first mutex.
-  if (const pid_t pid = getpid(); found_by != pid) {
-    mine = find_list();
-    found_by = pid;
-  }
-  return mine;
+/// The calling thread's. Asked anew each time, not kept per thread: thread-local variables of a loaded library need the
+/// dynamic linker by name, which differs between libcs; and a forked child's list is another one.
+List list() {
+  static const uintptr_t back = probe_back();
+  if (back == kUnknown) return {};
+  return {own_head(), back};
 }
 
 void in_order() { std::atomic_signal_fence(std::memory_order_seq_cst); }
@@ -82,7 +87,10 @@ void set_previous(void** next, void** in_front) {
 
 }  // namespace
 
-bool robust_list_is_known() { return list().head != nullptr; }
+bool robust_list_is_known() {
+  // A forked child has none until libc registers it anew: musl does so with the first mutex.
+  return list().head != nullptr || (probe_back() != kUnknown && list().head != nullptr);
+}
 
 void robust_pending(RobustEntry* entry) {
   list().head->list_op_pending = reinterpret_cast<robust_list*>(&entry->next);
