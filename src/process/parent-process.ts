@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { InterruptedError } from '../errors.js';
 import { native } from '../native/load.js';
 import { childWaited } from '../native/process-binding.js';
-import { parseWait, type SyncWaitOptions, type WaitOptions } from '../sync/wait-options.js';
+import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from '../sync/wait-options.js';
 import { currentIdentity } from './current.js';
 import { childFd } from './launch.js';
 import { until } from './waiting.js';
@@ -39,7 +39,7 @@ export class ParentProcess {
 
   /** Blocks this thread until it has ended (true) or the timeout passes (false). */
   joinSync(options?: number | SyncWaitOptions): boolean {
-    return ended(parseWait(options, 'ParentProcess.joinSync()').timeout);
+    return ended(parseSyncWait(options, 'ParentProcess.joinSync()').timeout);
   }
 
   [inspect.custom](): string {

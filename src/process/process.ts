@@ -5,7 +5,7 @@ import { ClosedError, ProcessError, TimeoutError } from '../errors.js';
 import { show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
 import { ownOwnerId, setEnvironmentName } from '../memory/arena.js';
-import { parseWait, type SyncWaitOptions, type WaitOptions } from '../sync/wait-options.js';
+import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from '../sync/wait-options.js';
 import { errorClassFinder } from '../transfer/error-classes.js';
 import { referenceOf, referenceTo, type FunctionAddress } from '../transfer/function-ref.js';
 import { Child, reapEnded } from './child.js';
@@ -135,7 +135,7 @@ export class Process<R = any> {
   /** Blocks this thread until the end: the exit code, or null if it still runs after the timeout. */
   joinSync(options?: number | SyncWaitOptions): number | null {
     const what = 'Process.joinSync()';
-    const { timeout } = parseWait(options, what);
+    const { timeout } = parseSyncWait(options, what);
     const child = this.#started(what);
     return child.waitSync(timeout, what) ? child.exitCode : null;
   }

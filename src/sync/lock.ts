@@ -16,7 +16,7 @@ import {
   openNamed,
   reopenNamed,
 } from './named-lock.js';
-import { parseWait, type SyncWaitOptions, type WaitOptions } from './wait-options.js';
+import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from './wait-options.js';
 
 /**
  * A mutual-exclusion lock between processes and threads.
@@ -114,7 +114,7 @@ export class Lock extends LockHandle {
   #acquireSyncSlow(options: number | SyncWaitOptions | undefined): Guard {
     const what = 'Lock.acquireSync()';
     const state = this.opened('acquireSync()');
-    const { timeout } = parseWait(options, what);
+    const { timeout } = parseSyncWait(options, what);
     const outcome = state.wait(timeout, what);
     if (!isTaken(outcome)) throw new TimeoutError(`${what}: the lock was not free within ${timeout} ms`);
     return new Guard(state, state.take(), outcome === Outcome.abandoned);

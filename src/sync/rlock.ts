@@ -7,7 +7,7 @@ import { registerKind } from '../transfer/handle.js';
 import { acquireLater } from './acquire-later.js';
 import { isTaken, type LockAddress, LockHandle, openLock, takeFree } from './lock-handle.js';
 import type { LockState } from './lock-state.js';
-import { parseWait, type SyncWaitOptions, type WaitOptions } from './wait-options.js';
+import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from './wait-options.js';
 
 /** How deep each acquisition of this environment goes. Ends with the acquisition: kept by state and ticket. */
 const depths = new WeakMap<LockState, { ticket: number; depth: number }>();
@@ -104,7 +104,7 @@ export class RLock extends LockHandle {
   acquireSync(options?: number | SyncWaitOptions): RLockGuard {
     const what = 'RLock.acquireSync()';
     const state = this.opened('acquireSync()');
-    const { timeout } = parseWait(options, what);
+    const { timeout } = parseSyncWait(options, what);
     if (state.reallyHeld) return new RLockGuard(state, false);
     if (takeFree(state)) return this.#first(state, false);
     const outcome = state.wait(timeout, what);

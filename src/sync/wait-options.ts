@@ -34,6 +34,14 @@ export function parseWait(options: number | WaitOptions | null | undefined, what
   return wait;
 }
 
+/** The same for a call that blocks: nothing could abort it meanwhile, so a signal is refused rather than ignored. */
+export function parseSyncWait(options: number | SyncWaitOptions | null | undefined, what: string): Wait {
+  const wait = parseWait(options, what);
+  if (wait.signal !== undefined)
+    throw typeError(`${what}: takes no signal, which could not be aborted while this thread blocks`);
+  return wait;
+}
+
 function checkTimeout(timeout: unknown, what: string): number {
   if (typeof timeout !== 'number') {
     throw typeError(`${what}: timeout must be a number of milliseconds, not ${show(timeout)}`);

@@ -23,7 +23,7 @@ test('timeouts: 0 tries once, others wait at least that long, nonsense is refuse
     const nonsense = [NaN, -1, -0.001, -Infinity, { timeout: NaN }, { timeout: -5 }];
     const wrong = ['5', { timeout: '5' }, { timeout: 5n }, true, 5n, { timeout: {} }, { signal: 'stop' }, { signal: {} }, { signal: new EventTarget() }];
     got.range = (await Promise.all(nonsense.map((t) => rejected(lock.acquire(t))))).concat(nonsense.map((t) => thrown(() => lock.acquireSync(t))));
-    got.type = (await Promise.all(wrong.map((t) => rejected(lock.acquire(t))))).concat(wrong.slice(0, 6).map((t) => thrown(() => lock.acquireSync(t))));
+    got.type = (await Promise.all(wrong.map((t) => rejected(lock.acquire(t))))).concat([...wrong, { signal: new AbortController().signal }].map((t) => thrown(() => lock.acquireSync(t))));
     got.untouched = [lock.locked, native.census().objects];
     got.fine = [];
     for (const t of [0, 0.5, 5, 1e12, Number.MAX_VALUE, Infinity, { timeout: 0 }, { timeout: undefined }, {}, undefined, null, -0]) {
