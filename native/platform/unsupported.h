@@ -58,6 +58,7 @@ Failure memory_reserve(int, size_t, size_t) { return kUnsupported; }
 Failure memory_discard(int, size_t, size_t) { return kUnsupported; }
 Failure memory_open_of(uint32_t, int, const char*, int*) { return kUnsupported; }
 
+bool named_exists(Place) { return false; }
 Failure named_prepare(Place, uint32_t, Unnamed*) { return kUnsupported; }
 Failure named_resize(int, size_t, bool) { return kUnsupported; }
 Failure named_reserve(int, size_t, size_t) { return kUnsupported; }

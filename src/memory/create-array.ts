@@ -45,7 +45,9 @@ interface Creation {
 type Creating = Generator<Creation, Segment, OpenedSegment>;
 
 /** Others that create and delete the same name all the time are given up on after as many rounds. */
-const roundsMax = 100;
+const roundsMax = 1000;
+/** How many of them at once; the others wait a millisecond each. */
+const impatientRounds = 10;
 /** Rounds of 5 ms that a segment in the making is waited for. */
 const unreadyRounds = 20;
 const pause = new Int32Array(new SharedArrayBuffer(4));
@@ -109,7 +111,11 @@ function* creating(spec: ArraySpec): Creating {
       return new Segment(place, yield { request, how }, false, 'SharedArray');
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') throw creationFailure(error, what, place);
-      if (options.ifExists === 'attach') continue; // somebody else's came first
+      if (options.ifExists === 'attach') {
+        // Somebody else's came first, or will: who replaces an unfinished one may have to wait for a processor.
+        if (round >= impatientRounds) Atomics.wait(pause, 0, 0, 1);
+        continue;
+      }
       const stale: FileIdentity | null = how === 'error' ? unfinished(find) : null;
       if (stale === null) throw existsError(spec, error);
       how = stale;
