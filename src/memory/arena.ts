@@ -28,7 +28,8 @@ export let slotWords = new Int32Array(0);
 export let cas: CompareExchange = () => -1;
 /** This environment's owner id: what a lock word holds while we own it. */
 export let me = 0;
-let arenaId = 0n;
+/** As handles say it; '' before there is one. */
+let arenaId = '';
 
 /** Makes this process tree's arena if there is none yet, and becomes a participant. */
 export function ensureArena(): void {
@@ -80,7 +81,7 @@ function enter(): void {
     'no more JavaScript threads can join this process tree (4,095 are alive)',
     () => native.enter(threadId),
   );
-  arenaId = native.arenaInfo()!.id;
+  arenaId = native.arenaInfo()!.id.toString(16);
   slotWords = new Int32Array(slots.buffer);
   ({ cas } = slots);
   me = owner;
@@ -137,23 +138,24 @@ export function arenaPlaces(): ArenaPlace[] {
 const isIndex = (value: unknown, end: number): value is number =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) < end;
 
-function checkAddress({ arena, slot, generation, at }: Address, what: string): void {
+/** Whether an address can have come out of share(). */
+function isAddress({ arena, slot, generation, at }: Address): boolean {
   const places: unknown = at ?? [];
-  const ok =
-    typeof arena === 'string' && /^[\da-f]{1,16}$/.test(arena) && isIndex(slot, slotMax) &&
-    isIndex(generation, 1 << 24) && Array.isArray(places) && places.length <= 8 &&
+  return (
+    isIndex(slot, slotMax) && isIndex(generation, 1 << 24) &&
+    typeof arena === 'string' && /^[\da-f]{1,16}$/.test(arena) && Array.isArray(places) && places.length <= 8 &&
     places.every((place: unknown) => {
       const { pid, fd } = (place ?? {}) as Partial<ArenaPlace>;
       return isIndex(pid, 2 ** 31) && pid > 0 && isIndex(fd, 2 ** 31);
-    }); // prettier-ignore
-  if (!ok) throw damaged(what);
+    })
+  ); // prettier-ignore
 }
 
 /** Makes sure that this environment is in the arena of an address; a process that has none joins it. */
 function enterArenaOf({ arena, at = [] }: Address, what: string): void {
   if (me === 0 && native.arenaInfo() === null) join(arena, at, what);
   ensureArena();
-  if (arena === arenaId.toString(16)) return;
+  if (arena === arenaId) return;
   throw new MultiprocessingError(
     'ERR_MP_HANDLE',
     `open(): this ${what} belongs to another process tree, and this process has shared objects of its own already; ` +
@@ -232,8 +234,8 @@ export class Reference {
 
   /** The object at an address; counts one more user. Throws ClosedError if it is gone. */
   static open(address: Address, kind: number, what: string): Reference {
-    checkAddress(address, what);
-    enterArenaOf(address, what);
+    if (!isAddress(address)) throw damaged(what);
+    if (address.arena !== arenaId) enterArenaOf(address, what);
     const { slot, generation } = address;
     const known = Reference.#open.get(slot);
     if (known?.generation === generation && known.kind === kind) {
@@ -251,7 +253,7 @@ export class Reference {
   }
 
   get address(): Address {
-    return { arena: arenaId.toString(16), slot: this.slot, generation: this.generation };
+    return { arena: arenaId, slot: this.slot, generation: this.generation };
   }
   /** The byte offset of the lock word. */
   get lockOffset(): number {
