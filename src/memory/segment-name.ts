@@ -29,7 +29,8 @@ export function parseName(name: unknown, prefix: string, what: string): SegmentP
     return parsePath(fileURLToPath(name), name.href, what);
   if (typeof name !== 'string') throw typeError(`${what}: the name must be a string, not ${show(name)}`);
   if (name.startsWith('file://')) return parsePath(name.slice('file://'.length), name, what);
-  return parseShared(name.startsWith('shm://') ? name.slice('shm://'.length) : name, prefix, what);
+  const text = name.startsWith('shm://') ? name.slice('shm://'.length) : name;
+  return parseShared(text, prefix, what, "; a file's path is given as 'file://path'");
 }
 
 /** A path is taken as it stands: nothing in it is decoded. */
@@ -44,13 +45,12 @@ function parsePath(path: string, given: string, what: string): SegmentPlace {
   return { label: `file://${absolute}`, name: absolute, isPath: true };
 }
 
-export function parseShared(name: unknown, prefix: string, what: string): SegmentPlace {
+/** @param remedy what a name with a slash should have been, where there is such a thing */
+export function parseShared(name: unknown, prefix: string, what: string, remedy = ''): SegmentPlace {
   if (typeof name !== 'string') throw typeError(`${what}: the name must be a string, not ${show(name)}`);
   checkText(name, name, what);
   if (name.includes('/')) {
-    throw rangeError(
-      `${what}: ${show(name)}: a name cannot contain a slash; a file's path is given as 'file://path'`,
-    );
+    throw rangeError(`${what}: ${show(name)}: a name cannot contain a slash${remedy}`);
   }
   if (prefix === '' && (name === '.' || name === '..'))
     throw rangeError(`${what}: ${show(name)} cannot be a name`);
