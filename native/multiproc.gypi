@@ -16,7 +16,7 @@
     ],
     'include_dirs': ['.', '<!(node -p "require(\'node-addon-api\').include_dir")'],
     'defines': ['NAPI_VERSION=9', 'NAPI_DISABLE_CPP_EXCEPTIONS=1', 'NODE_ADDON_API_DISABLE_DEPRECATED', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
-    'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Wno-missing-field-initializers', '-fno-exceptions', '-fno-rtti', '-fvisibility=hidden', '-fno-plt'],
+    'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Wno-missing-field-initializers', '-fno-exceptions', '-fno-rtti', '-fno-strict-aliasing', '-fvisibility=hidden', '-fno-plt'],
     'cflags_cc!': ['-std=gnu++17'],
     'conditions': [
       ['OS=="linux"', {

@@ -51,6 +51,12 @@ export class DeadlockError extends MultiprocessingError {
     super('ERR_MP_DEADLOCK', message);
   }
 }
+/** A barrier is broken: somebody who was waited for will not come. */
+export class BrokenBarrierError extends MultiprocessingError {
+  constructor(message: string) {
+    super('ERR_MP_BROKEN_BARRIER', message);
+  }
+}
 /** The handle was closed, or the object it stood for is gone. */
 export class ClosedError extends MultiprocessingError {
   constructor(message: string) {
@@ -90,6 +96,7 @@ export class RemoteError extends MultiprocessingError {
 named(TimeoutError, 'TimeoutError');
 named(InterruptedError, 'InterruptedError');
 named(DeadlockError, 'DeadlockError');
+named(BrokenBarrierError, 'BrokenBarrierError');
 named(ClosedError, 'ClosedError');
 named(ProcessError, 'ProcessError');
 named(WorkerDiedError, 'WorkerDiedError');

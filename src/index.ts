@@ -1,5 +1,6 @@
 /** multiproc: the table of contents. */
 export {
+  BrokenBarrierError,
   ClosedError,
   DeadlockError,
   InterruptedError,
@@ -10,10 +11,23 @@ export {
   WorkerDiedError,
 } from './errors.js';
 
+export { Barrier, type BarrierOptions } from './sync/barrier.js';
+export { Condition } from './sync/condition.js';
+export { Event, Event as MpEvent, type NamedEventFacts } from './sync/event.js';
 export type { Guard } from './sync/guard.js';
-export { Lock } from './sync/lock.js';
-export type { NamedLockFacts, NamedLockOptions } from './sync/named-lock.js';
+export { Lock, type NamedLockFacts } from './sync/lock.js';
+export type { NamedLockOptions } from './sync/named-lock.js';
 export { RLock, type RLockGuard } from './sync/rlock.js';
+export { RWLock, type NamedRWLockFacts, type RWGuard, type RWMode } from './sync/rwlock.js';
+export {
+  BoundedSemaphore,
+  Semaphore,
+  type NamedSemaphoreFacts,
+  type NamedSemaphoreOptions,
+  type SemaphoreGuard,
+  type SemaphoreSyncWaitOptions,
+  type SemaphoreWaitOptions,
+} from './sync/semaphore.js';
 export type { Owner } from './sync/owner.js';
 export type { SyncWaitOptions, WaitOptions } from './sync/wait-options.js';
 

@@ -11,8 +11,9 @@ struct ArenaPlan {
       slots;  // tokens: a stride apart like their participants
   uint32_t participant_max;
   bool
-      has_objects;  // else the one lock of slot 0, no holder bitmaps, and participants that are not reserved beforehand
+      has_objects;  // else the one object of slot 0, no holder bitmaps, and participants that are not reserved beforehand
   platform::TokenForm token_form;
+  size_t seats;  // of an arena without objects: a stride apart like their participants
 };
 inline constexpr ArenaPlan kTreePlan{kArenaHeaderOffset,
                                      kParticipantsOffset,
@@ -21,13 +22,15 @@ inline constexpr ArenaPlan kTreePlan{kArenaHeaderOffset,
                                      kSlotsOffset,
                                      kParticipantMax,
                                      true,
-                                     platform::TokenForm::whole};
+                                     platform::TokenForm::whole,
+                                     0};
 
 /// A mapping of the arena in this process, all but its heap. Cheap to copy; it lasts as long as the process.
 struct Arena {
   unsigned char* base = nullptr;
   int fd = -1;
   const ArenaPlan* plan = &kTreePlan;
+  uint32_t kind = 0;  // of an arena without objects: what its slot 0 is (objects.h)
 
   SegmentHeader& segment() const { return *reinterpret_cast<SegmentHeader*>(base); }
   ArenaHeader& header() const { return *reinterpret_cast<ArenaHeader*>(base + plan->header); }

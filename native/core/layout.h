@@ -131,7 +131,9 @@ struct alignas(64) Participant {
 ///   header   [63..32] turn  [31..8] generation  [7..0] kind; see objects.h
 ///   word     the lock word, see lock.h      claim   the starving waiter, see lock.h
 ///   detail   constant of the kind (a type's number)          value   a Value's cell
-///   extent, extent_class, bytes, warm     what a block has of the heap, see blocks.h; zero in all other slots
+///   blocked_on   of deadlock detection: what the owner of the lock waits for (src/sync/deadlock.ts)
+///   extent, extent_class, bytes, warm     what a block has of the heap, see blocks.h; zero in all other slots, but for those
+///                that see them as something else (monitor.h)
 struct alignas(64) Slot {
   std::atomic<uint64_t> header;
   Word word;
@@ -142,7 +144,8 @@ struct alignas(64) Slot {
   uint64_t extent;
   uint64_t bytes;
   std::atomic<uint64_t> warm;
-  uint32_t reserved[2];
+  Word blocked_on;
+  uint32_t reserved;
 };
 
 inline constexpr uint32_t kSlotMax = 1u << 20;
@@ -208,7 +211,8 @@ static_assert(kSlotsOffset % kPage == 0 && kSlotsPerChunk * sizeof(Slot) % kPage
   PIN(Slot,          extent_class,         28,     4) \
   PIN(Slot,          extent,               32,     8) \
   PIN(Slot,          bytes,                40,     8) \
-  PIN(Slot,          warm,                 48,     8)
+  PIN(Slot,          warm,                 48,     8) \
+  PIN(Slot,          blocked_on,           56,     4)
 // clang-format on
 
 #define MP_PIN(type, field, at, bytes) \

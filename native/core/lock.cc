@@ -2,6 +2,7 @@
 
 #include "core/participants.h"
 #include "core/point.h"
+#include "core/spin.h"
 
 namespace mp {
 namespace {
@@ -13,9 +14,6 @@ using std::memory_order_seq_cst;
 
 constexpr OwnerId owner_of(uint32_t word) { return word & kOwnerMask; }
 constexpr bool is_free(uint32_t word) { return owner_of(word) == 0 || owner_of(word) == kAbandoned; }
-
-/// Yield-spin: short, and never without yielding, because two processes often share one core.
-constexpr int kSpinRounds = 50, kSpinPauses = 16;
 
 /// Turns a claim whose holder is dead back to nobody.
 void reset_dead_claim(const Arena& arena, Slot& slot, uint32_t claim) {
@@ -58,15 +56,7 @@ void claim_handover(Contender& c) {
 
 /// Takes over from an owner whose token is dead. False: somebody else was first.
 bool take_over(Contender& c, uint32_t word, const platform::Watch& token) {
-  if (token.word != nullptr) {
-    // The kernel wakes one watcher of a token; it may be waiting for another lock of the same owner.
-    platform::unpark(token.word, platform::kAll);
-    // A generation that is over has been swept, and its death confirmed before.
-    Identity dead;
-    char name[kNameBytes];
-    if (participant_info(c.arena, owner_of(word), &dead, name))
-      platform::confirm_death(dead.pid, dead.pid_namespace);
-  }
+  death_confirm(c.arena, owner_of(word), token);
   MP_POINT("lock.death_confirmed");
   return c.slot.word.compare_exchange_strong(word, c.me | kWaiters, memory_order_seq_cst);
 }
@@ -200,17 +190,11 @@ Outcome lock_try(const Arena& arena, Slot& slot, OwnerId me) {
 }
 
 bool lock_spin(Slot& slot, OwnerId me) {
-  for (int round = 0; round < kSpinRounds; round++) {
-    for (int i = 0; i < kSpinPauses; i++) {
-      uint32_t word = slot.word.load(memory_order_relaxed);  // relaxed: the compare-and-swap decides
-      if (word == 0 &&
-          slot.word.compare_exchange_strong(word, me, memory_order_acquire, memory_order_relaxed))
-        return true;
-      platform::pause();
-    }
-    platform::yield();
-  }
-  return false;
+  return spin_until([&] {
+    uint32_t word = slot.word.load(memory_order_relaxed);  // relaxed: the compare-and-swap decides
+    return word == 0 &&
+           slot.word.compare_exchange_strong(word, me, memory_order_acquire, memory_order_relaxed);
+  });
 }
 
 Outcome lock_acquire(const Arena& arena, Slot& slot, OwnerId me, int64_t deadline, Word* interrupt,

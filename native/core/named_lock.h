@@ -1,9 +1,11 @@
-// A named lock: a named segment (segment.h) with an arena of its own, for one lock and those who have it open.
+// A named lock: a named segment (segment.h) with an arena of its own, for one lock and those who have it open. In the same
+// way a named RLock (a lock), Semaphore, RWLock (monitors) or Event.
 //
 //   offset            what                                        pages
 //   0                 the headers of a named segment              reserved by the creator
-//   4 KiB             ArenaHeader, and Slot 0: the lock           reserved by the creator
+//   4 KiB             ArenaHeader, and Slot 0: the lock           reserved and filled in by the creator
 //   s × 128 KiB       s = 1 … 511:
+//     + 64 KiB - 320    Seat s, if it is a monitor (monitor.h)
 //     + 64 KiB - 256    Participant s
 //     + 64 KiB - 64     its Token, apart (platform.h)             reserved by the first that becomes participant s
 //     + 64 KiB          nothing: who takes the token has private memory here
@@ -29,7 +31,7 @@
 // ids. Who the owner is cannot be said there, and its death is not confirmed but given a grace.
 #pragma once
 
-#include "core/arena.h"
+#include "core/monitor.h"
 #include "core/segment.h"
 
 namespace mp {
@@ -46,11 +48,14 @@ inline constexpr ArenaPlan kNamedLockPlan{
     kNamedLockParticipantMax,
     false,
     platform::TokenForm::apart,
+    platform::kApartUnit - sizeof(platform::Token) - sizeof(Participant) - sizeof(Seat),
 };
 static_assert(kPage + sizeof(ArenaHeader) + sizeof(Slot) <= 2 * kPage && 2 * kPage <= kNamedLockStride);
 // A participant and its token are in one page, whatever a page's size: one reservation backs both.
 static_assert(kNamedLockPlan.participants / kPage == kNamedLockPlan.tokens / kPage);
 
+/// What lies in slot 0 of the arena of a named segment of this kind.
+uint32_t named_lock_object(uint32_t named_kind);
 /// What a file must have beyond a named segment's check (segment.h): the size of this version, and the same tokens.
 NamedCheck named_lock_check(const NamedSegment& header);
 

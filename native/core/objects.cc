@@ -63,6 +63,13 @@ void lower_hint(const Arena& arena, uint32_t index) {
   }
 }
 
+/// What other kinds have used of a slot that is no block's.
+void clear_rest(Slot& slot) {
+  slot.extent = slot.bytes = 0;
+  slot.warm.store(0, memory_order_relaxed);
+  slot.reserved = 0;
+}
+
 /// Claims a free slot in [from, to) for participant `self`; 0 if there is none. `dropping` names it from then
 /// on.
 uint32_t claim_free(const Arena& arena, uint32_t self, uint32_t from, uint32_t to,
@@ -140,6 +147,8 @@ void object_publish(const Arena& arena, OwnerId me, uint32_t index, uint32_t kin
   MP_POINT("object.create.bit_set");
   slot.word.store(0, memory_order_relaxed);
   slot.claim.store(0, memory_order_relaxed);
+  slot.blocked_on.store(0, memory_order_relaxed);
+  if (slot.extent_class.load(memory_order_relaxed) == 0) clear_rest(slot);
   slot.detail = detail;
   slot.value.store(value, memory_order_relaxed);
   MP_POINT("object.create.filled");

@@ -38,6 +38,12 @@ enum ObjectKind : uint32_t {
   kValue = 3,
   kArray = 4,
   kList = 5,
+  kSemaphore = 6,
+  kRWLock = 7,
+  kCondition = 8,
+  kBarrier = 9,
+  kEvent = 10,
+  kSeat = 11,
   kSpare = 0x7e,
   kKindMask = 0x7f,
   kDying = 0x80

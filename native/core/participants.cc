@@ -4,6 +4,7 @@
 
 #include "core/blocks.h"
 #include "core/lock.h"
+#include "core/monitor.h"
 #include "core/objects.h"
 #include "core/point.h"
 
@@ -21,30 +22,45 @@ constexpr uint32_t state_of(uint32_t generation, bool live) {
 }
 constexpr bool is_live(uint32_t state) { return state & kLive; }
 
-/// Closes everything participant `slot` has its bit for, and abandons what it holds locked.
-void give_back_once(const Arena& arena, uint32_t slot) {
-  Participant& p = arena.participant(slot);
-  const OwnerId owner = owner_id(slot, p.state.load(memory_order_acquire) >> 1);
-  if (!arena.plan->has_objects) return lock_abandon(arena.slot(0), owner);
-  if (uint32_t index = p.dropping.load(memory_order_acquire)) {  // P3
-    object_free_unheld(arena, slot, index);
-    MP_POINT("sweep.dropped");
-    p.dropping.store(0, memory_order_release);
-  }
-  const uint32_t regions = p.regions.load(memory_order_acquire);
+/// Lets go of what a dead or leaving participant has of one object, but for its reference.
+void abandon(const Arena& arena, uint32_t index, OwnerId owner) {
+  const uint32_t kind = monitor_kind(arena, index);
+  if (is_monitor(kind))
+    monitor_drop(arena, index, owner, owner);
+  else if (kind != kSeat && kind != kEvent)
+    lock_abandon(arena.slot(index), owner);
+}
+
+/// Calls f(index) for every object that participant `slot` has its bit for.
+template <class F>
+void each_held(const Arena& arena, uint32_t slot, F f) {
+  const uint32_t regions = arena.participant(slot).regions.load(memory_order_acquire);
   const uint32_t reserved = arena.header().slots_reserved.load(memory_order_acquire);
   for (uint32_t region = 0; region * kSlotsPerRegion < reserved; region++) {
     if (!(regions & 1u << region)) continue;
     for (uint32_t at = region * kSlotsPerRegion; at < (region + 1) * kSlotsPerRegion; at += 32) {
       uint32_t bits = arena.holder_cell(slot, at).load(memory_order_acquire);
-      for (; bits; bits &= bits - 1) {
-        const uint32_t index = at + static_cast<uint32_t>(std::countr_zero(bits));
-        lock_abandon(arena.slot(index), owner);
-        MP_POINT("sweep.lock_abandoned");
-        object_close(arena, slot, index);
-      }
+      for (; bits; bits &= bits - 1) f(at + static_cast<uint32_t>(std::countr_zero(bits)));
     }
   }
+}
+
+/// Closes everything participant `slot` has its bit for, and abandons what it holds locked.
+void give_back_once(const Arena& arena, uint32_t slot) {
+  Participant& p = arena.participant(slot);
+  const OwnerId owner = owner_id(slot, p.state.load(memory_order_acquire) >> 1);
+  if (!arena.plan->has_objects) return abandon(arena, 0, owner);
+  if (uint32_t index = p.dropping.load(memory_order_acquire)) {  // P3
+    object_free_unheld(arena, slot, index);
+    MP_POINT("sweep.dropped");
+    p.dropping.store(0, memory_order_release);
+  }
+  // All before the first is closed: a seat and its monitor know of each other.
+  each_held(arena, slot, [&](uint32_t index) {
+    abandon(arena, index, owner);
+    MP_POINT("sweep.abandoned");
+  });
+  each_held(arena, slot, [&](uint32_t index) { object_close(arena, slot, index); });
 }
 
 /// Gives back everything participant `slot` holds. The caller has taken its token (P1). Repeating any part is harmless.
@@ -190,6 +206,16 @@ bool owner_dead(const Arena& arena, OwnerId owner, platform::Watch* watch) {
   if (p.state.load(memory_order_acquire) != state_of(owner_generation(owner), true)) return true;
   *watch = {word, value};
   return platform::token_dead(token, value);
+}
+
+void death_confirm(const Arena& arena, OwnerId owner, const platform::Watch& token) {
+  if (token.word == nullptr)
+    return;  // a generation that is over has been swept, and its death confirmed before
+  // The kernel wakes one watcher of a token; it may be waiting for something else of the same owner.
+  platform::unpark(token.word, platform::kAll);
+  Identity dead;
+  char name[kNameBytes];
+  if (participant_info(arena, owner, &dead, name)) platform::confirm_death(dead.pid, dead.pid_namespace);
 }
 
 bool owner_vanished(const Arena& arena, OwnerId owner) {

@@ -27,6 +27,8 @@ uint32_t participants_sweep(const Arena& arena);
 
 /// Whether an owner is dead or gone. If not, *watch is the token word and value that change when it dies.
 bool owner_dead(const Arena& arena, OwnerId owner, platform::Watch* watch);
+/// Returns when an owner that owner_dead found dead, with that token, can no longer write to shared memory.
+void death_confirm(const Arena& arena, OwnerId owner, const platform::Watch& token);
 /// Whether an owner whose token does not say so is dead all the same: its process is no more. For arenas that strangers
 /// can write to, where a mark may be lost. False if nothing can be known here (another pid namespace).
 bool owner_vanished(const Arena& arena, OwnerId owner);

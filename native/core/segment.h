@@ -13,7 +13,17 @@
 namespace mp {
 
 /// Beside kArenaSegment.
-enum NamedKind : uint32_t { kNamedArray = 2, kNamedList = 3, kNamedLock = 4 };
+enum NamedKind : uint32_t {
+  kNamedArray = 2,
+  kNamedList = 3,
+  kNamedLock = 4,  // from here on: named_lock.h
+  kNamedRLock = 5,
+  kNamedSemaphore = 6,
+  kNamedBoundedSemaphore = 7,
+  kNamedEvent = 8,
+  kNamedRWLock = 9,
+};
+constexpr bool is_named_lock(uint32_t kind) { return kind >= kNamedLock && kind <= kNamedRWLock; }
 
 /// Of its own, not the arena's: named segments outlive process trees, and files outlive boots.
 inline constexpr uint32_t kNamedLayoutVersion = 1;

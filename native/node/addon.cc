@@ -5,6 +5,7 @@ namespace mp::node {
 void init_arena(napi_env env, napi_value exports);
 void init_blocks(napi_env env, napi_value exports);
 void init_lock(napi_env env, napi_value exports);
+void init_monitors(napi_env env, napi_value exports);
 void init_named_locks(napi_env env, napi_value exports);
 void init_process(napi_env env, napi_value exports);
 void init_segments(napi_env env, napi_value exports);
@@ -14,6 +15,7 @@ NAPI_MODULE_INIT() {
   mp::node::init_arena(env, exports);
   mp::node::init_blocks(env, exports);
   mp::node::init_lock(env, exports);
+  mp::node::init_monitors(env, exports);
   mp::node::init_named_locks(env, exports);
   mp::node::init_process(env, exports);
   mp::node::init_segments(env, exports);

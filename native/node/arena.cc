@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "core/lock.h"
+#include "core/monitor.h"
 #include "core/objects.h"
 #include "core/participants.h"
 #include "node/environment.h"
@@ -287,6 +288,7 @@ Napi::Object layout(Napi::Env env) {
   auto fields = Napi::Object::New(env);
 #define MP_EXPORT(type, field, at, bytes) fields.Set(#type "." #field, Napi::Number::New(env, at));
   MP_LAYOUT(MP_EXPORT)
+  MP_MONITOR_LAYOUT(MP_EXPORT)
 #undef MP_EXPORT
   o.Set("version", kLayoutVersion);
   o.Set("offsets", fields);
@@ -296,6 +298,11 @@ Napi::Object layout(Napi::Env env) {
   o.Set("kindValue", Napi::Number::New(env, kValue));
   o.Set("kindArray", Napi::Number::New(env, kArray));
   o.Set("kindList", Napi::Number::New(env, kList));
+  o.Set("kindSemaphore", Napi::Number::New(env, kSemaphore));
+  o.Set("kindRWLock", Napi::Number::New(env, kRWLock));
+  o.Set("kindCondition", Napi::Number::New(env, kCondition));
+  o.Set("kindBarrier", Napi::Number::New(env, kBarrier));
+  o.Set("kindEvent", Napi::Number::New(env, kEvent));
   o.Set("ownerMask", Napi::Number::New(env, kOwnerMask));
   o.Set("abandonedOwner", Napi::Number::New(env, kAbandoned));
   return o;

@@ -30,7 +30,7 @@ Failure fill(const SegmentRequest& request, const std::atomic<bool>& stop, Built
   if (request.kind != 0) {
     named_format({request.kind, request.element_type, request.element_bytes,
                   static_cast<uint32_t>(request.shape.size()), request.shape.data(), request.id,
-                  request.kind == kNamedLock ? platform::token_layout() : 0},
+                  is_named_lock(request.kind) ? platform::token_layout() : 0},
                  &out->header);
     size = out->header.segment.size;
     const Creator me = creator();

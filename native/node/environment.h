@@ -32,5 +32,7 @@ void name_participant(const Arena& arena, OwnerId me);
 napi_value participant_value(napi_env env, const Arena& arena, OwnerId owner);
 /// The same of whoever alive holds the lock.
 napi_value owner_of_lock(napi_env env, const Arena& arena, const Slot& slot);
+/// [waiting, field 0 … 5, detail]: a glance, not a snapshot.
+napi_value monitor_fields_value(napi_env env, const Monitor& monitor);
 
 }  // namespace mp::node

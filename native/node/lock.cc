@@ -118,7 +118,7 @@ napi_value wait_lock(napi_env env, napi_callback_info info) {
   const int64_t since = now - static_cast<int64_t>(to_double(env, a[2]) * 1e6);
   const Resolved l = resolve(e, to_uint32(env, a[0]));
   if (auto failed =
-          e.waiters.add({l.arena, l.slot, l.me, since}, deadline_of(to_double(env, a[1]), now), &id))
+          e.waiters.add(Contender{l.arena, l.slot, l.me, since}, deadline_of(to_double(env, a[1]), now), &id))
     return throw_failure(env, failed);
   return uint32(env, id);
 }

@@ -4,7 +4,11 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/event.h"
+#include "core/objects.h"
 #include "core/participants.h"
+#include "core/rwlock.h"
+#include "core/semaphore.h"
 #include "node/args.h"
 #include "node/environment.h"
 #include "node/segments.h"
@@ -26,22 +30,30 @@ platform::Failure find(const SegmentRequest& request, FoundSegment* found) {
   return {};
 }
 
-platform::Failure map(int fd, bool read_only, Arena* arena, uint32_t* guard) {
+platform::Failure map(const FoundSegment& found, bool read_only, Arena* arena, uint32_t* guard) {
   void* base = nullptr;
-  if (auto failed = platform::named_map(fd, kNamedLockBytes, read_only, &base, guard)) return failed;
-  *arena = {static_cast<unsigned char*>(base), fd, &kNamedLockPlan};
+  if (auto failed = platform::named_map(found.fd, kNamedLockBytes, read_only, &base, guard)) return failed;
+  *arena = {static_cast<unsigned char*>(base), found.fd, &kNamedLockPlan,
+            named_lock_object(found.header.segment.kind)};
   return {};
 }
 
 void unmap(const Arena& arena, uint32_t guard) { platform::named_unmap(arena.base, kNamedLockBytes, guard); }
 
-/// createNamedLock(request): makes it and gives it its name. EEXIST: there is one.
+/// createNamedLock(request, units, bound): makes it and gives it its name. EEXIST: there is one.
 napi_value create_named_lock(napi_env env, napi_callback_info info) {
-  Args<1> args(env, info);
+  Args<3> args(env, info);
   SegmentRequest request = segment_request(env, args[0]);
   request.element_bytes = 1;
   request.shape = {kNamedLockBytes - kPage};
   request.reserve = false;  // but for what every lock needs
+  alignas(64) unsigned char start[sizeof(ArenaHeader) + sizeof(Monitor)] = {};
+  if (named_lock_object(request.kind) == kSemaphore) {
+    auto* monitor = reinterpret_cast<Monitor*>(start + sizeof(ArenaHeader));
+    semaphore_init(*monitor, to_uint32(env, args[1]), to_uint32(env, args[2]));
+    request.bytes = start;
+    request.byte_count = sizeof start;
+  }
   const std::atomic<bool> stop{false};
   BuiltSegment built;
   auto failed = segment_build(request, Publish::exclusive, stop, &built);
@@ -75,8 +87,19 @@ napi_value close_named_lock(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/// namedLockOwner(request) → { problem: '', owner } or { problem }: of a lock that need not be open here
-napi_value named_lock_owner(napi_env env, napi_callback_info info) {
+/// Who holds a lock, or writes.
+napi_value owner_of(napi_env env, const Arena& arena) {
+  if (arena.kind == kLock) return owner_of_lock(env, arena, arena.slot(0));
+  napi_value nobody;
+  napi_get_null(env, &nobody);
+  if (arena.kind != kRWLock) return nobody;
+  const OwnerId writer = rwlock_fields(monitor_at(arena, 0)).writer.load() & kOwnerMask;
+  platform::Watch unused;
+  return writer == 0 || owner_dead(arena, writer, &unused) ? nobody : participant_value(env, arena, writer);
+}
+
+/// namedLockFacts(request) → { problem: '', owner, fields, isSet } or { problem }: of a lock that need not be open here
+napi_value named_lock_facts(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   SegmentRequest request = segment_request(env, args[0]);
   request.read_only = true;
@@ -86,10 +109,12 @@ napi_value named_lock_owner(napi_env env, napi_callback_info info) {
   if (found.check != NamedCheck::ok) return o;
   Arena arena;
   uint32_t guard = 0;
-  auto failed = map(found.fd, true, &arena, &guard);
+  auto failed = map(found, true, &arena, &guard);
   platform::close_fd(found.fd);
   if (failed) return throw_failure(env, failed);
-  set(env, o, "owner", owner_of_lock(env, arena, arena.slot(0)));
+  set(env, o, "owner", owner_of(env, arena));
+  set(env, o, "fields", monitor_fields_value(env, monitor_at(arena, 0)));
+  set(env, o, "isSet", boolean(env, arena.kind == kEvent && event_set_in(event_word(arena.slot(0)).load())));
   unmap(arena, guard);
   return o;
 }
@@ -116,7 +141,7 @@ platform::Failure NamedLocks::open(const FoundSegment& found, uint32_t environme
   if (count_ == kNamedLocksMax) return {E2BIG, "open"};
   auto* lock = new NamedLock{{}, 0, found.facts, 0, {}};
   memcpy(static_cast<void*>(&lock->header), &found.header, sizeof lock->header);
-  auto failed = map(found.fd, false, &lock->arena, &lock->guard);
+  auto failed = map(found, false, &lock->arena, &lock->guard);
   if (failed) {
     delete lock;
     return failed;
@@ -162,7 +187,7 @@ void init_named_locks(napi_env env, napi_value exports) {
   add_function(env, exports, "createNamedLock", create_named_lock, e);
   add_function(env, exports, "openNamedLock", open_named_lock, e);
   add_function(env, exports, "closeNamedLock", close_named_lock, e);
-  add_function(env, exports, "namedLockOwner", named_lock_owner, e);
+  add_function(env, exports, "namedLockFacts", named_lock_facts, e);
 }
 
 }  // namespace mp::node

@@ -1,5 +1,8 @@
 #include "node/waiters.h"
 
+#include "core/objects.h"
+#include "core/rwlock.h"
+#include "core/semaphore.h"
 #include "node/args.h"
 
 namespace mp::node {
@@ -30,8 +33,7 @@ class WaiterThread {
     for (size_t i = 0; i < waits_.size(); i++) {
       Wait& w = waits_[i];
       if (w.id != id) continue;
-      if (w.state == WaitState::waiting)
-        w.state = lock_withdraw(w.contender) ? WaitState::acquired : WaitState::timed_out;
+      if (w.state == WaitState::waiting) w.state = withdraw(w) ? WaitState::acquired : WaitState::timed_out;
       *state = w.state;
       erase(i);
       kick();
@@ -67,7 +69,8 @@ class WaiterThread {
     }
     platform::thread_join(thread_);
     for (Wait& w : waits_) {
-      Contender& c = w.contender;
+      if (!std::holds_alternative<Contender>(w.what)) continue;  // a seat is given up with its participant
+      Contender& c = std::get<Contender>(w.what);
       const bool ours = w.state == WaitState::waiting
                             ? lock_withdraw(c)
                             : w.state == WaitState::acquired || w.state == WaitState::abandoned;
@@ -85,8 +88,13 @@ class WaiterThread {
     platform::unpark(&kick_, 1);
   }
 
+  static bool withdraw(Wait& w) {
+    auto* contender = std::get_if<Contender>(&w.what);
+    return contender != nullptr ? lock_withdraw(*contender) : bell_rung(std::get<BellTask>(w.what).wait);
+  }
+
   void erase(size_t i) {
-    // Contender holds references and cannot be assigned: rebuild the hole from the last one.
+    // What is waited for holds references and cannot be assigned: rebuild the hole from the last one.
     if (i + 1 != waits_.size()) {
       Wait last = waits_.back();
       waits_[i].~Wait();
@@ -95,22 +103,60 @@ class WaiterThread {
     waits_.pop_back();
   }
 
+  /// What to sleep on until the next look.
+  struct Sleep {
+    platform::Watch watches[platform::kWatchMax];
+    uint32_t count = 0;
+    platform::Watch peers[platform::kWatchMax];  // as many as there is room for
+    uint32_t peer_count = 0;
+    int64_t wake_at;
+  };
+
   /// Steps every wait; fills what to sleep on. True: something ended that JavaScript must hear of.
-  bool look(int64_t now, platform::Watch* watches, uint32_t* count, int64_t* wake_at) {
-    bool news = false;
+  bool look(int64_t now, Sleep& sleep) {
+    bool news = false, swept = false;
     for (Wait& w : waits_) {
-      if (w.state == WaitState::waiting) step(w, now, watches, count, wake_at);
-      pass_on_if_late(w, now, wake_at);
-      if (w.state != WaitState::waiting && !w.announced) w.announced = news = true;
+      if (w.state == WaitState::waiting) {
+        if (auto* contender = std::get_if<Contender>(&w.what))
+          step(w, *contender, now, sleep);
+        else
+          step(w, std::get<BellTask>(w.what), now, sleep, &swept);
+      }
+      pass_on_if_late(w, now, &sleep.wake_at);
+      if (w.state == WaitState::waiting)
+        w.announced = false;
+      else if (!w.announced)
+        w.announced = news = true;
     }
+    for (uint32_t i = 0; i < sleep.peer_count && sleep.count < platform::kWatchMax; i++)
+      add_watch(sleep.peers[i], sleep.watches, &sleep.count);
     return news;
   }
 
-  void step(Wait& w, int64_t now, platform::Watch* watches, uint32_t* count, int64_t* wake_at) {
+  static void step(Wait& w, BellTask& bell, int64_t now, Sleep& sleep, bool* swept) {
+    // Once for all that lie in the tree's arena.
+    if (bell.parked && !bell_rung(bell.wait) && !(*swept && bell.wait.arena.plan->has_objects)) {
+      bell_sweep(bell.wait, bell.wait.me | kHelper);
+      *swept = *swept || bell.wait.arena.plan->has_objects;
+    }
+    platform::Watch peers[kPeersMax];
+    const uint32_t count = bell_peers(bell.wait, peers);
+    bell.parked = true;
+    if (bell_rung(bell.wait)) {
+      w.state = WaitState::acquired;
+      w.granted_at = now;
+      return;
+    }
+    add_watch({&bell.wait.word, bell.wait.value}, sleep.watches, &sleep.count);
+    for (uint32_t i = 0; i < count && sleep.peer_count < platform::kWatchMax; i++)
+      add_watch(peers[i], sleep.peers, &sleep.peer_count);
+  }
+
+  static void step(Wait& w, Contender& contender, int64_t now, Sleep& sleep) {
     ParkPlan plan;
-    const Step step = lock_step(w.contender, now, &plan);
+    const Step step = lock_step(contender, now, &plan);
     if (step == Step::park && now >= w.deadline) {
-      w.state = lock_withdraw(w.contender) ? WaitState::acquired : WaitState::timed_out;
+      w.state = lock_withdraw(contender) ? WaitState::acquired : WaitState::timed_out;
       w.granted_at = now;
       return;
     }
@@ -119,9 +165,9 @@ class WaiterThread {
       w.granted_at = now;
       return;
     }
-    for (uint32_t i = 0; i < plan.count; i++) add_watch(plan.watch[i], watches, count);
-    if (plan.wake_at < *wake_at) *wake_at = plan.wake_at;
-    if (w.deadline < *wake_at) *wake_at = w.deadline;
+    for (uint32_t i = 0; i < plan.count; i++) add_watch(plan.watch[i], sleep.watches, &sleep.count);
+    if (plan.wake_at < sleep.wake_at) sleep.wake_at = plan.wake_at;
+    if (w.deadline < sleep.wake_at) sleep.wake_at = w.deadline;
   }
 
   /// A lock must not stand still because the loop it was taken for is busy: others who wait get it meanwhile.
@@ -132,7 +178,17 @@ class WaiterThread {
       if (look_again < *wake_at) *wake_at = look_again;
       return;
     }
-    Contender& c = w.contender;
+    if (auto* bell = std::get_if<BellTask>(&w.what)) {
+      if (pass_on(*bell)) {
+        w.state = WaitState::waiting;
+        *wake_at = now;
+      } else {
+        w.granted_at = now;
+        if (now + kTakeWithinNs < *wake_at) *wake_at = now + kTakeWithinNs;
+      }
+      return;
+    }
+    Contender& c = std::get<Contender>(w.what);
     if (c.slot.word.load(std::memory_order_acquire) & kWaiters) {
       // What the last owner left behind must be told to whoever gets the lock next, since we did not look at it.
       if (w.state == WaitState::abandoned)
@@ -144,6 +200,18 @@ class WaiterThread {
       w.granted_at = now;
       if (now + kTakeWithinNs < *wake_at) *wake_at = now + kTakeWithinNs;
     }
+  }
+
+  /// Gives what the seat has been granted to somebody else who waits; it stands in line again.
+  static bool pass_on(BellTask& bell) {
+    if (bell.seat == nullptr) return false;
+    const Desk desk{bell.wait.arena, bell.wait.index, monitor_at(bell.wait.arena, bell.wait.index),
+                    *bell.seat, bell.wait.me};
+    const bool passed = bell.kind == kSemaphore ? semaphore_pass_on(desk)
+                        : bell.kind == kRWLock  ? rwlock_pass_on(desk)
+                                                : false;
+    if (passed) bell.wait.value = bell.seat->heard.load(std::memory_order_acquire);
+    return passed;
   }
 
   static void add_watch(const platform::Watch& watch, platform::Watch* watches, uint32_t* count) {
@@ -158,20 +226,19 @@ class WaiterThread {
     int64_t idle_since = platform::monotonic_now();
     while (!stopping_) {
       const int64_t now = platform::monotonic_now();
-      platform::Watch watches[platform::kWatchMax];
-      uint32_t count = 0;
-      int64_t wake_at = now + kParkCeilingNs;
-      watches[count++] = {&kick_, kick_.load(std::memory_order_acquire)};
+      Sleep sleep;
+      sleep.wake_at = now + kParkCeilingNs;
+      sleep.watches[sleep.count++] = {&kick_, kick_.load(std::memory_order_acquire)};
       if (waits_.empty()) {
         if (now - idle_since >= kRetireAfterNs) break;
-        wake_at = idle_since + kRetireAfterNs;
+        sleep.wake_at = idle_since + kRetireAfterNs;
       } else {
         idle_since = now;
       }
-      const bool news = look(now, watches, &count, &wake_at);
+      const bool news = look(now, sleep);
       guard.unlock();
       if (news) napi_call_threadsafe_function(done_, nullptr, napi_tsfn_nonblocking);
-      platform::park(watches, count, wake_at);
+      platform::park(sleep.watches, sleep.count, sleep.wake_at);
       guard.lock();
     }
     retired_ = true;
@@ -197,8 +264,9 @@ platform::Failure Waiters::start(napi_env env, napi_value on_done) {
   return {};
 }
 
-platform::Failure Waiters::add(const Contender& contender, int64_t deadline, uint32_t* id) {
-  const Wait wait{next_id_, contender, deadline};
+platform::Failure Waiters::add(const std::variant<Contender, BellTask>& what, int64_t deadline,
+                               uint32_t* id) {
+  const Wait wait{next_id_, what, deadline};
   bool taken = false;
   for (size_t i = 0; i < threads_.size();) {
     if (threads_[i]->retired()) {

@@ -8,6 +8,7 @@ import { threadId } from 'node:worker_threads';
 import { ClosedError, MultiprocessingError } from '../errors.js';
 import { errnoOf, orFail } from '../native/failure.js';
 import { native } from '../native/load.js';
+import type { LocalState } from '../sync/sync-handle.js';
 import { type CompareExchange, mapSlots } from './words.js';
 
 const { layout } = native;
@@ -203,7 +204,7 @@ export class Reference {
   readonly kind: number;
   #count = 1;
   /** What this environment keeps beside the object, shared by all its handles: a lock's local state. */
-  local: { readonly mustStay: boolean } | undefined;
+  local: LocalState | undefined;
   /** The same for its bytes. */
   block: object | undefined;
 
@@ -284,6 +285,7 @@ export class Reference {
   settle(): void {
     if (this.#count > 0 || this.local?.mustStay === true || Reference.#open.get(this.slot) !== this) return;
     Reference.#open.delete(this.slot);
+    this.local?.leave?.();
     native.closeObject(this.slot);
   }
   /** Keeps the object until the returned function is called. */

@@ -24,6 +24,11 @@ export interface Layout {
   readonly kindValue: number;
   readonly kindArray: number;
   readonly kindList: number;
+  readonly kindSemaphore: number;
+  readonly kindRWLock: number;
+  readonly kindCondition: number;
+  readonly kindBarrier: number;
+  readonly kindEvent: number;
   readonly ownerMask: number;
   readonly abandonedOwner: number;
 }

@@ -3,7 +3,17 @@
 import type { OwnerInfo } from './arena-binding.js';
 
 /** What a segment holds: native/core/segment.h's NamedKind; 0 is plain bytes without a header. */
-export const SegmentKind = { plain: 0, array: 2, list: 3, lock: 4 } as const;
+export const SegmentKind = {
+  plain: 0,
+  array: 2,
+  list: 3,
+  lock: 4,
+  rlock: 5,
+  semaphore: 6,
+  boundedSemaphore: 7,
+  event: 8,
+  rwlock: 9,
+} as const;
 export type SegmentKind = (typeof SegmentKind)[keyof typeof SegmentKind];
 
 /** Bits of the fault guard's flags: native/platform/platform.h. */
@@ -63,6 +73,17 @@ export interface OpenedLock {
   readonly id: bigint;
 }
 
+/** What is to be seen of a named lock that need not be open here. */
+export interface NamedFacts {
+  readonly problem: '';
+  /** Of a lock: whoever alive holds it. Of a readers-writer lock: whoever writes. */
+  readonly owner: OwnerInfo | null;
+  /** Of a semaphore or readers-writer lock: as of monitorFields. */
+  readonly fields: number[];
+  /** Of an event. */
+  readonly isSet: boolean;
+}
+
 export interface SegmentProblem extends FileIdentity {
   readonly problem:
     | ('too_short' | 'not_ours' | 'other_version' | 'other_kind' | 'unready' | 'abandoned')
@@ -90,14 +111,12 @@ export interface SegmentBinding {
   restoreSegment(index: number): void;
   /** With a file: only if the name is still that file's (else ENOENT). */
   unlinkSegment(name: string, isPath: boolean, device?: bigint, inode?: bigint): void;
-  /** Makes a lock of that name; EEXIST if there is something. */
-  createNamedLock(request: SegmentRequest): void;
+  /** Makes a lock (or another primitive, by its kind) of that name; EEXIST if there is something. */
+  createNamedLock(request: SegmentRequest, units: number, bound: number): void;
   /** `index` is for the functions of locks. The same file has one index in an environment. */
   openNamedLock(request: SegmentRequest, environmentId: number): OpenedLock | SegmentProblem;
   closeNamedLock(index: number): void;
-  namedLockOwner(
-    request: SegmentRequest,
-  ): { readonly problem: ''; readonly owner: OwnerInfo | null } | SegmentProblem;
+  namedLockFacts(request: SegmentRequest): NamedFacts | SegmentProblem;
   /** The names of all shared memory objects. */
   listSegments(): string[];
   segmentFlags(): ArrayBuffer;

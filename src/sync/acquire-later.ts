@@ -1,27 +1,44 @@
 import { TimeoutError } from '../errors.js';
-import type { LockState } from './lock-state.js';
+
+/** An asynchronous acquisition under way. T is what comes with the grant. */
+export interface Request<T> {
+  readonly handle: object;
+  /** When it began, by performance.now(). */
+  readonly since: number;
+  grant(news: T): void;
+  fail(reason: unknown): void;
+}
+
+/** Where the tasks of one environment stand in line for one thing. */
+export interface Line<T> {
+  /** Queues a request; returns a function that takes it out again (false: it has ended already). */
+  enqueue(request: Request<T>): () => boolean;
+}
 
 /** What an asynchronous acquisition is for, and how long it may take. */
-export interface Acquisition<G> {
-  readonly state: LockState;
+export interface Acquisition<T, G> {
+  readonly line: Line<T>;
   readonly handle: object;
   /** The call, for messages. */
   readonly what: string;
   readonly timeout: number;
   readonly signal: AbortSignal | undefined;
-  /** Makes the guard at the moment the lock is ours. */
-  readonly granted: (abandoned: boolean) => G;
+  /** What was not to be had in time: 'the lock was not free'. */
+  readonly missed: string;
+  /** Makes the guard at the moment the thing is ours. */
+  readonly granted: (news: T) => G;
 }
 
 /** Queues an acquisition; the promise ends with the guard, a TimeoutError, the signal's reason, or a ClosedError. */
-export function acquireLater<G>({
-  state,
+export function acquireLater<T, G>({
+  line,
   handle,
   what,
   timeout,
   signal,
+  missed,
   granted,
-}: Acquisition<G>): Promise<G> {
+}: Acquisition<T, G>): Promise<G> {
   return new Promise<G>((resolve, rejectWith) => {
     const since = performance.now();
     let timer: NodeJS.Timeout | undefined;
@@ -43,14 +60,14 @@ export function acquireLater<G>({
     const tick = (): void => {
       const left = since + timeout - performance.now();
       if (left > 0) timer = setTimeout(tick, Math.min(left, 0x7fffffff));
-      else if (leave()) fail(new TimeoutError(`${what}: the lock was not free within ${timeout} ms`));
+      else if (leave()) fail(new TimeoutError(`${what}: ${missed} within ${timeout} ms`));
     };
-    leave = state.enqueue({
+    leave = line.enqueue({
       handle,
       since,
-      grant(abandoned) {
+      grant(news) {
         end();
-        resolve(granted(abandoned));
+        resolve(granted(news));
       },
       fail,
     });

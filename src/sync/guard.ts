@@ -9,14 +9,18 @@ import type { LockState } from './lock-state.js';
 export class Guard implements Disposable {
   readonly #state: LockState;
   readonly #ticket: number;
-  /** True if the last owner died holding the lock: check the data before trusting it. */
-  readonly abandoned: boolean;
+  readonly #abandoned: boolean;
 
   /** @internal */
   constructor(state: LockState, ticket: number, abandoned: boolean) {
     this.#state = state;
     this.#ticket = ticket;
-    this.abandoned = abandoned;
+    this.#abandoned = abandoned;
+  }
+
+  /** True if the last owner died holding the lock: check the data before trusting it. */
+  get abandoned(): boolean {
+    return this.#abandoned || this.#state.told === this.#ticket;
   }
 
   /** Gives the lock up; wakes or hands over to a waiter. Does not block. */

@@ -1,28 +1,18 @@
 import { inspect } from 'node:util';
-import { ClosedError } from '../errors.js';
-import { type Address, cas, damaged, me, Reference } from '../memory/arena.js';
+import { cas, damaged, me, Reference } from '../memory/arena.js';
 import { Outcome } from '../native/arena-binding.js';
 import { native } from '../native/load.js';
-import { grant, type Handle, pin, type Shareable, toHandle } from '../transfer/handle.js';
-import { type LockReference, LockState } from './lock-state.js';
-import type { Owner } from './owner.js';
+import { type LockReference, LockState, type Suspended } from './lock-state.js';
+import { ownerText, type Owner } from './owner.js';
+import { type SyncAddress, SyncHandle } from './sync-handle.js';
 
-/** What travels for a lock: where it lies, and in which kind of object. */
-export interface LockAddress extends Handle, Address {
-  readonly kind: number;
-}
+export type LockAddress = SyncAddress;
 
 /** What Lock and RLock have in common: a handle on a lock word. */
-export abstract class LockHandle implements Disposable, Shareable {
-  /** @internal null after close(). */
-  protected state: LockState | null;
-
+export abstract class LockHandle extends SyncHandle<LockState> {
   protected constructor(reference: LockReference) {
-    this.state = LockState.of(reference);
+    super(LockState.of(reference));
   }
-
-  /** The class's name in messages and handles. */
-  protected abstract readonly kindName: string;
 
   /** Whether somebody alive holds the lock right now. Does not block. */
   get locked(): boolean {
@@ -34,58 +24,25 @@ export abstract class LockHandle implements Disposable, Shareable {
     return this.opened('owner').owner;
   }
 
-  /**
-   * Detaches this handle; its other methods then throw ClosedError, and its pending acquisitions reject with one. A guard
-   * that is out stays good. The lock itself lasts as long as anybody has a handle. Twice is harmless.
-   */
-  close(): void {
-    const { state } = this;
-    if (state === null) return;
-    this.state = null;
-    state.failRequests(this, () => this.#closed('acquire()'));
-    state.reference.release();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  [toHandle](): Handle {
-    const { reference } = this.opened('share()');
-    const { named, kind, address } = reference;
-    return named === true
-      ? { multiproc: `Named${this.kindName}`, ...address }
-      : ({ multiproc: this.kindName, kind, ...address } as LockAddress);
-  }
-
-  [pin](): () => void {
-    return this.opened('share()').reference.pin();
-  }
-
-  [grant](ownerId: number): void {
-    this.opened('share()').reference.grant(ownerId);
-  }
-
   [inspect.custom](): string {
     if (this.state === null) return `<${this.kindName} closed>`;
     const { owner } = this;
-    if (owner === null) return `<${this.kindName} free>`;
-    return `<${this.kindName} owner=${owner.name}${owner.thread === 0 ? '' : ` thread=${owner.thread}`}>`;
+    return `<${this.kindName} ${owner === null ? 'free' : `owner=${ownerText(owner)}`}>`;
   }
 
-  /** @internal Whether close() was called. */
-  get closed(): boolean {
-    return this.state === null;
+  /** @internal Of a lock this environment holds: gives it up, however deep, for `resume` to get it back as it was. */
+  suspend(): Suspended {
+    return this.opened('suspend()').suspend();
   }
 
-  /** The state, if this handle is open. */
-  protected opened(what: string): LockState {
-    if (this.state === null) throw this.#closed(what);
-    return this.state;
+  /** @internal The lock is ours again: the guards that were out are good again. */
+  resume(suspended: Suspended, abandoned: boolean): void {
+    this.opened('resume()').resume(suspended, abandoned);
   }
 
-  #closed(what: string): ClosedError {
-    return new ClosedError(`${this.kindName}.${what}: this handle was closed`);
+  /** @internal */
+  get lockState(): LockState {
+    return this.opened('wait()');
   }
 }
 

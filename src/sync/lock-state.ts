@@ -5,13 +5,13 @@
  * All handles of a lock in an environment share one LockState.
  *
  *   fast      the word's byte offset while a bare compare-and-swap may decide, else `neverFree`
- *   ticket    odd: this environment took the lock and has not given it back (somebody else may have, by release());
- *             even: it has not. Grows at both, so a guard is good for its own acquisition only
+ *   ticket    not 0: this environment took the lock and has not given it back (somebody else may have, by release()).
+ *             Another one each time, so a guard is good for its own acquisition only
  *   queue     asynchronous requests, oldest first; only the first is known to a native waiter thread (`waitId`)
  *
  * S1  While `waitId` is set a waiter thread may own the lock on our behalf, so `fast` is `neverFree` and every other
  *     attempt of this environment first calls the thread off.
- * S2  An odd ticket excludes `waitId`: who waits behind our own guard waits here, not in the word. Should another
+ * S2  A ticket excludes `waitId`: who waits behind our own guard waits here, not in the word. Should another
  *     environment release our lock, nothing wakes us: while somebody waits so, a timer looks (`#look`).
  */
 import { DeadlockError } from '../errors.js';
@@ -19,48 +19,40 @@ import { Outcome } from '../native/arena-binding.js';
 import { orFail } from '../native/failure.js';
 import { native } from '../native/load.js';
 import { cas, me, neverFree, slotWords } from '../memory/arena.js';
+import type { LocalState, SyncReference } from './sync-handle.js';
 import { addWait, forgetWait, keepAlive, listen } from './waits.js';
+import type { Line, Request } from './acquire-later.js';
 import { interrupted } from './interrupted.js';
 import { describeOwner, type Owner, toOwner } from './owner.js';
 
 const { ownerMask, abandonedOwner } = native.layout;
 
-/** The lock behind a state: an object of the arena (memory/arena.ts), or a named one (named-lock.ts). */
-export interface LockReference {
-  /** Its index for the addon. */
-  readonly slot: number;
+/** The lock behind a state. */
+export interface LockReference extends SyncReference {
   /** The byte offset of its word; `neverFree` if that is not in the arena. */
   readonly lockOffset: number;
-  readonly named?: boolean;
-  readonly kind?: number;
-  /** What its handle says beside the class: where it is. */
-  readonly address: object;
-  local: { readonly mustStay: boolean } | undefined;
-  /** Of a named lock whose memory others have spoilt. */
-  damagedError?(what: string): Error;
-  release(): void;
-  settle(): void;
-  pin(): () => void;
-  grant(ownerId: number): void;
 }
 
-/** An asynchronous acquisition under way. */
-export interface Request {
-  readonly handle: object;
-  /** When it began, by performance.now(). */
-  readonly since: number;
-  grant(abandoned: boolean): void;
-  fail(reason: unknown): void;
+/** What is needed to get a lock back as it was. */
+export interface Suspended {
+  readonly ticket: number;
+  /** Of an RLock. */
+  readonly depth: number;
 }
 
-export class LockState {
+export class LockState implements LocalState, Line<boolean> {
   readonly reference: LockReference;
   readonly offset: number;
   fast: number;
   ticket = 0;
+  /** How deep an RLock's owner is in. */
+  depth = 0;
+  /** The ticket whose guards learn later that the lock was abandoned: it came back so from a condition's wait. */
+  told = 0;
+  #lastTicket = -1;
   /** Whether release() has more to do than to give the word back. */
   busy = false;
-  readonly #queue: Request[] = [];
+  readonly #queue: Request<boolean>[] = [];
   #waitId = 0;
   #looking = false;
 
@@ -80,18 +72,42 @@ export class LockState {
 
   /** An acquisition begins; returns its ticket. */
   take(): number {
-    return (this.ticket = (this.ticket + 1) | 1); // also from odd: a lock somebody took away may be ours again
+    this.depth = 0;
+    return (this.ticket = this.#lastTicket = (this.#lastTicket + 2) | 0); // odd, never 0
   }
 
   get held(): boolean {
-    return (this.ticket & 1) !== 0;
+    return this.ticket !== 0;
   }
 
   /** The current acquisition ends. */
   release(): void {
-    this.ticket = (this.ticket + 1) | 0;
+    this.ticket = 0;
     if (cas(this.offset, me, 0) !== me) native.releaseLock(this.reference.slot);
     if (this.busy) this.#afterRelease();
+  }
+
+  /** Gives the lock up, to get it back as it is now. */
+  suspend(): Suspended {
+    const { ticket, depth } = this;
+    this.release();
+    return { ticket, depth };
+  }
+
+  /** The same, but no other task of this environment gets it: its thread is about to block. */
+  suspendQuietly(): Suspended {
+    const { ticket, depth, busy } = this;
+    this.busy = false;
+    this.release();
+    this.busy = busy;
+    return { ticket, depth };
+  }
+
+  /** The lock is ours again, as it was: the guards of then are good. */
+  resume({ ticket, depth }: Suspended, abandoned: boolean): void {
+    this.ticket = ticket;
+    this.depth = depth;
+    if (abandoned) this.told = ticket;
   }
 
   /** Whoever alive holds the lock, or null. */
@@ -116,7 +132,7 @@ export class LockState {
 
   /** Whether this environment's acquisition still stands: somebody else may have released it. */
   get reallyHeld(): boolean {
-    if (this.held && !this.#wordIsOurs) this.ticket = (this.ticket + 1) | 0;
+    if (this.held && !this.#wordIsOurs) this.ticket = 0;
     return this.held;
   }
 
@@ -157,7 +173,7 @@ export class LockState {
   }
 
   /** Queues an asynchronous request; returns a function that takes it out again (false: it has ended already). */
-  enqueue(request: Request): () => boolean {
+  enqueue(request: Request<boolean>): () => boolean {
     listen();
     this.#queue.push(request);
     this.busy = true;
@@ -204,7 +220,7 @@ export class LockState {
     else this.reference.settle();
   }
 
-  #dequeue(request: Request): boolean {
+  #dequeue(request: Request<boolean>): boolean {
     const at = this.#queue.indexOf(request);
     if (at < 0) return false;
     const late = at === 0 ? this.#callOff() : Outcome.timedOut;

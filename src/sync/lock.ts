@@ -9,14 +9,22 @@ import { isTaken, type LockAddress, LockHandle, openLock, takeFree } from './loc
 import {
   deleteNamed,
   listNamed,
-  type NamedLockFacts,
+  namedLock,
   type NamedLockOptions,
   namedOptions,
   NamedReference,
+  nameOf,
   openNamed,
   reopenNamed,
 } from './named-lock.js';
+import { type Owner, toOwner } from './owner.js';
 import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from './wait-options.js';
+
+export interface NamedLockFacts {
+  name: string;
+  /** Who holds it, or null. */
+  owner: Owner | null;
+}
 
 /**
  * A mutual-exclusion lock between processes and threads.
@@ -50,8 +58,8 @@ export class Lock extends LockHandle {
       super(given);
       return;
     }
-    const named = namedOptions(given);
-    super(named === null ? Reference.create(native.layout.kindLock, 0) : openNamed(named));
+    const named = namedOptions(namedLock, given);
+    super(named === null ? Reference.create(native.layout.kindLock, 0) : openNamed(namedLock, named));
   }
 
   /**
@@ -60,18 +68,17 @@ export class Lock extends LockHandle {
    * @throws MultiprocessingError ERR_MP_NOT_FOUND, ERR_MP_ACCESS
    */
   static delete(name: string): void {
-    deleteNamed(name);
+    deleteNamed(namedLock, name);
   }
 
   /** The locks with a name that this user may read, and who holds them. Damaged ones are not among them. */
   static list(): NamedLockFacts[] {
-    return listNamed();
+    return listNamed(namedLock, (name, { owner }) => ({ name, owner: toOwner(owner) }));
   }
 
   /** The name it was opened with; null for a lock without one. */
   get name(): string | null {
-    const { reference } = this.opened('name');
-    return reference instanceof NamedReference ? reference.place.label : null;
+    return nameOf(this.opened('name').reference);
   }
 
   protected override get kindName(): string {
@@ -95,7 +102,15 @@ export class Lock extends LockHandle {
       return new Guard(state, state.take(), outcome === Outcome.abandoned);
     }
     const granted = (abandoned: boolean): Guard => new Guard(state, state.take(), abandoned);
-    return acquireLater({ state, handle: this, what, timeout, signal, granted });
+    return acquireLater({
+      line: state,
+      handle: this,
+      what,
+      timeout,
+      signal,
+      missed: 'the lock was not free',
+      granted,
+    });
   }
 
   /**
@@ -168,5 +183,5 @@ export class Lock extends LockHandle {
 registerKind<LockAddress>('Lock', (address) => new Lock(openLock(address, 'Lock', false)));
 registerKind<Handle & { name: unknown; id: unknown }>(
   'NamedLock',
-  ({ name, id }) => new Lock(reopenNamed(name, id)),
+  ({ name, id }) => new Lock(reopenNamed(namedLock, name, id)),
 );

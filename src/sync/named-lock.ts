@@ -1,4 +1,4 @@
-/** Locks by name: opening and making them, which there are, and taking one away. See native/core/named_lock.h. */
+/** Locks (and the like) by name: opening, making and deleting them, and which there are. See native/core/named_lock.h. */
 import { randomBytes } from 'node:crypto';
 import { threadId } from 'node:worker_threads';
 import { MultiprocessingError } from '../errors.js';
@@ -10,11 +10,31 @@ import { parseShared, type SegmentPlace } from '../memory/segment-name.js';
 import { rangeError, show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
 import { SegmentKind } from '../native/segment-binding.js';
+import type { NamedFacts } from '../native/segment-binding.js';
 import type { LockReference } from './lock-state.js';
-import { type Owner, toOwner } from './owner.js';
+import type { LocalState } from './sync-handle.js';
 
-/** In front of names in shared memory. */
-const prefix = 'multiproc.lock.';
+/** A class whose objects can have names. Names of one do not meet those of another. */
+export interface NamedClass {
+  readonly className: string;
+  readonly segmentKind: SegmentKind;
+  /** In front of its names in shared memory. */
+  readonly prefix: string;
+}
+const named = (className: string, segmentKind: SegmentKind, word: string): NamedClass => ({
+  className,
+  segmentKind,
+  prefix: `multiproc.${word}.`,
+});
+export const namedLock = named('Lock', SegmentKind.lock, 'lock');
+export const namedRLock = named('RLock', SegmentKind.rlock, 'rlock');
+export const namedSemaphore = named('Semaphore', SegmentKind.semaphore, 'semaphore');
+export const namedBoundedSemaphore = named('BoundedSemaphore', SegmentKind.boundedSemaphore, 'bounded');
+export const namedEvent = named('Event', SegmentKind.event, 'event');
+export const namedRWLock = named('RWLock', SegmentKind.rwlock, 'rwlock');
+/** What locks.request() meets on. */
+export const namedRequest = named('locks', SegmentKind.rwlock, 'request');
+
 /** Others that make and delete the same name all the time are given up on after as many rounds. */
 const roundsMax = 100;
 
@@ -25,44 +45,41 @@ export interface NamedLockOptions {
   mode?: number | undefined;
 }
 
-export interface NamedLockFacts {
-  name: string;
-  /** Who holds it, or null. */
-  owner: Owner | null;
-}
-
 /** This environment's one use of a named lock, counted among the handles that have it. */
 export class NamedReference implements LockReference {
   static readonly #open = new Map<number, NamedReference>();
 
   readonly slot: number;
+  readonly of: NamedClass;
   readonly place: SegmentPlace;
   readonly id: string;
   readonly named = true;
   /** The word is not among those of the tree's arena: every call goes through the addon. */
   readonly lockOffset = neverFree;
-  local: LockReference['local'];
+  local: LocalState | undefined;
   #count = 0;
 
-  private constructor(slot: number, place: SegmentPlace, id: string) {
+  private constructor(slot: number, of: NamedClass, place: SegmentPlace, id: string) {
     this.slot = slot;
+    this.of = of;
     this.place = place;
     this.id = id;
     NamedReference.#open.set(slot, this);
   }
 
   /** Opens what has the name; counts one more user. Null: nothing has it. */
-  static find(place: SegmentPlace, what: string): NamedReference | null {
+  static find(of: NamedClass, place: SegmentPlace, what: string): NamedReference | null {
     let found;
     try {
-      found = native.openNamedLock(requestFor(place, SegmentKind.lock), threadId);
+      found = native.openNamedLock(requestFor(place, of.segmentKind), threadId);
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return null;
       throw openFailure(error, what);
     }
-    if (found.problem !== '') throw segmentProblem(found, what, 'Lock');
+    if (found.problem !== '') throw segmentProblem(found, what, of.className);
     const { index, id } = found;
-    const reference = NamedReference.#open.get(index) ?? new NamedReference(index, place, id.toString(16));
+    const reference =
+      NamedReference.#open.get(index) ?? new NamedReference(index, of, place, id.toString(16));
     reference.#count++;
     return reference;
   }
@@ -91,7 +108,7 @@ export class NamedReference implements LockReference {
   damagedError(what: string): MultiprocessingError {
     return new MultiprocessingError(
       'ERR_MP_DAMAGED',
-      `${what}: the memory of Lock ${JSON.stringify(this.place.label)} was damaged: somebody overwrote or shortened it, or ` +
+      `${what}: the memory of ${this.of.className} ${JSON.stringify(this.place.label)} was damaged: somebody overwrote or shortened it, or ` +
         'there was no memory left for it. What it guards may have been used by several at once; close it, delete it, and open it again',
     );
   }
@@ -117,30 +134,37 @@ function openFailure(error: unknown, what: string): unknown {
   return segmentFailure(error, what);
 }
 
-function parsePlace(name: unknown, what: string): SegmentPlace {
+function parsePlace(of: NamedClass, name: unknown, what: string): SegmentPlace {
   if (typeof name === 'string' && name.startsWith('file://')) {
     throw rangeError(
-      `${what}: a lock cannot be in a file: its owners would not outlive the machine's next start`,
+      `${what}: a ${of.className} cannot be in a file: its owners would not outlive the machine's next start`,
     );
   }
   const text = typeof name === 'string' && name.startsWith('shm://') ? name.slice('shm://'.length) : name;
-  return parseShared(text, prefix, what);
+  return parseShared(text, of.prefix, what);
 }
 
-/** The lock of that name; makes it if there is none. */
-export function openNamed(options: NamedLockOptions): NamedReference {
-  const what = `new Lock({ name: ${show(options.name)} })`;
-  const place = parsePlace(options.name, what);
+/** What a named semaphore starts with, if it is made: native/core/semaphore.h. */
+export interface Start {
+  readonly units: number;
+  readonly bound: number;
+}
+const noUnits: Start = { units: 0, bound: 0 };
+
+/** What has that name; makes it if there is nothing. */
+export function openNamed(of: NamedClass, options: NamedLockOptions, start = noUnits): NamedReference {
+  const what = `new ${of.className}({ name: ${show(options.name)} })`;
+  const place = parsePlace(of, options.name, what);
   const request = {
-    ...requestFor(place, SegmentKind.lock),
+    ...requestFor(place, of.segmentKind),
     mode: parseMode(options.mode, what),
     id: randomBytes(8).readBigUInt64LE(),
   };
   for (let round = 0; round < roundsMax; round++) {
-    const found = NamedReference.find(place, what);
+    const found = NamedReference.find(of, place, what);
     if (found !== null) return found;
     try {
-      native.createNamedLock(request);
+      native.createNamedLock(request, start.units, start.bound);
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') throw creationFailure(error, what, place);
     }
@@ -148,51 +172,58 @@ export function openNamed(options: NamedLockOptions): NamedReference {
   throw new MultiprocessingError('ERR_MP_EXISTS', `${what}: others keep making and deleting it; try again`);
 }
 
-/** The lock behind a handle that has travelled: the very same, or an error. */
-export function reopenNamed(name: unknown, id: unknown): NamedReference {
-  const what = `open(Lock ${show(name)})`;
+/** What is behind a handle that has travelled: the very same, or an error. */
+export function reopenNamed(of: NamedClass, name: unknown, id: unknown): NamedReference {
+  const what = `open(${of.className} ${show(name)})`;
   if (typeof name !== 'string' || typeof id !== 'string')
     throw new MultiprocessingError('ERR_MP_HANDLE', `${what}: this handle is damaged`);
-  const found = NamedReference.find(parsePlace(name, what), what);
+  const found = NamedReference.find(of, parsePlace(of, name, what), what);
   if (found?.id === id) return found;
   found?.release();
   throw new MultiprocessingError(
     'ERR_MP_NOT_FOUND',
-    `${what}: it was deleted meanwhile${found === null ? '' : '; another lock has its name now'}`,
+    `${what}: it was deleted meanwhile${found === null ? '' : '; another one has its name now'}`,
   );
 }
 
-export function deleteNamed(name: unknown): void {
-  const what = `Lock.delete(${show(name)})`;
-  const place = parsePlace(name, what);
+export function deleteNamed(of: NamedClass, name: unknown): void {
+  const what = `${of.className}.delete(${show(name)})`;
+  const place = parsePlace(of, name, what);
   orSegmentFailure(what, () => {
     native.unlinkSegment(place.name, false);
   });
 }
 
-export function listNamed(): NamedLockFacts[] {
-  const names = orSegmentFailure('Lock.list()', () => native.listSegments());
+/** Those of a class that this user may read, by name. Damaged ones are not among them. */
+export function listNamed<T>(of: NamedClass, describe: (name: string, facts: NamedFacts) => T): T[] {
+  const names = orSegmentFailure(`${of.className}.list()`, () => native.listSegments());
   return names
-    .filter((name) => name.startsWith(prefix))
+    .filter((name) => name.startsWith(of.prefix))
     .sort()
     .flatMap((name) => {
-      const label = name.slice(prefix.length);
+      const label = name.slice(of.prefix.length);
       try {
-        const found = native.namedLockOwner(requestFor({ label, name, isPath: false }, SegmentKind.lock));
-        return found.problem === '' ? [{ name: label, owner: toOwner(found.owner) }] : [];
+        const found = native.namedLockFacts(requestFor({ label, name, isPath: false }, of.segmentKind));
+        return found.problem === '' ? [describe(label, found)] : [];
       } catch {
         return []; // deleted meanwhile, or another user's
       }
     });
 }
 
-/** What `new Lock(…)` was given, if it asks for a name. */
-export function namedOptions(given: unknown): NamedLockOptions | null {
+/** What a constructor was given, if it asks for a name. */
+export function namedOptions(of: NamedClass, given: unknown): NamedLockOptions | null {
   if (given === undefined) return null;
+  const what = `new ${of.className}()`;
   if (typeof given !== 'object' || given === null)
-    throw typeError(`new Lock(): expects { name, mode }, not ${show(given)}`);
+    throw typeError(`${what}: expects { name, mode }, not ${show(given)}`);
   const { name, mode } = given as Partial<NamedLockOptions>;
-  // Not an anonymous lock: a name that is missing by mistake would lock nobody out.
-  if (name === undefined) throw typeError('new Lock(): the options need a name; without a name give none');
+  // Not an anonymous one: a name that is missing by mistake would lock nobody out.
+  if (name === undefined) throw typeError(`${what}: the options need a name; without a name give none`);
   return { name, mode };
+}
+
+/** The name an object was opened with; null for one without. */
+export function nameOf(reference: object): string | null {
+  return reference instanceof NamedReference ? reference.place.label : null;
 }

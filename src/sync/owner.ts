@@ -11,6 +11,11 @@ export interface Owner {
   readonly thread: number;
 }
 
+/** An owner as inspect() shows it. */
+export function ownerText({ name, thread }: Owner): string {
+  return thread === 0 ? name : `${name} thread=${thread}`;
+}
+
 /** The participant behind an owner id; null if it has ended. */
 export function describeOwner(ownerId: number): Owner | null {
   return ownerId === 0 ? null : toOwner(native.ownerInfo(ownerId));

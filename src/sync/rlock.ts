@@ -1,37 +1,44 @@
 import { MultiprocessingError, TimeoutError } from '../errors.js';
 import { Reference } from '../memory/arena.js';
 import { Outcome } from '../native/arena-binding.js';
-import { typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
-import { registerKind } from '../transfer/handle.js';
+import { type Handle, registerKind } from '../transfer/handle.js';
 import { acquireLater } from './acquire-later.js';
 import { isTaken, type LockAddress, LockHandle, openLock, takeFree } from './lock-handle.js';
 import type { LockState } from './lock-state.js';
+import type { NamedLockFacts } from './lock.js';
+import {
+  deleteNamed,
+  listNamed,
+  type NamedLockOptions,
+  namedOptions,
+  NamedReference,
+  namedRLock,
+  nameOf,
+  openNamed,
+  reopenNamed,
+} from './named-lock.js';
+import { toOwner } from './owner.js';
 import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from './wait-options.js';
-
-/** How deep each acquisition of this environment goes. Ends with the acquisition: kept by state and ticket. */
-const depths = new WeakMap<LockState, { ticket: number; depth: number }>();
-
-function depthOf(state: LockState): { ticket: number; depth: number } {
-  let level = depths.get(state);
-  if (level?.ticket !== state.ticket) depths.set(state, (level = { ticket: state.ticket, depth: 0 }));
-  return level;
-}
 
 /** One level of a re-entrant acquisition. Releasing again is harmless; the lock is free after the last level's release. */
 export class RLockGuard implements Disposable {
   readonly #state: LockState;
   readonly #ticket: number;
   #released = false;
-  /** True if the last owner died holding the lock: check the data before trusting it. */
-  readonly abandoned: boolean;
+  readonly #abandoned: boolean;
 
   /** @internal */
   constructor(state: LockState, abandoned: boolean) {
     this.#state = state;
     this.#ticket = state.ticket;
-    this.abandoned = abandoned;
-    depthOf(state).depth++;
+    this.#abandoned = abandoned;
+    state.depth++;
+  }
+
+  /** True if the last owner died holding the lock: check the data before trusting it. */
+  get abandoned(): boolean {
+    return this.#abandoned || this.#state.told === this.#ticket;
   }
 
   /** Enters once more, from the task that holds this guard. Never waits. */
@@ -50,7 +57,7 @@ export class RLockGuard implements Disposable {
     this.#released = true;
     const state = this.#state;
     if (state.ticket !== this.#ticket) return;
-    if (--depthOf(state).depth <= 0) state.release();
+    if (--state.depth <= 0) state.release();
   }
 
   [Symbol.dispose](): void {
@@ -65,13 +72,32 @@ export class RLockGuard implements Disposable {
  * owner, fairness and cost are those of {@link Lock}. A Value's `lock` is one.
  */
 export class RLock extends LockHandle {
-  constructor();
+  /** @param options with a name: as of {@link Lock} */
+  constructor(options?: NamedLockOptions);
   /** @internal */
-  constructor(reference: Reference);
-  constructor(reference?: unknown) {
-    if (reference !== undefined && !(reference instanceof Reference))
-      throw typeError('new RLock(): takes no argument');
-    super(reference ?? Reference.create(native.layout.kindLock, 1));
+  constructor(reference: Reference | NamedReference);
+  constructor(given?: unknown) {
+    if (given instanceof Reference || given instanceof NamedReference) {
+      super(given);
+      return;
+    }
+    const named = namedOptions(namedRLock, given);
+    super(named === null ? Reference.create(native.layout.kindLock, 1) : openNamed(namedRLock, named));
+  }
+
+  /** Takes a name away: as {@link Lock.delete}. */
+  static delete(name: string): void {
+    deleteNamed(namedRLock, name);
+  }
+
+  /** The RLocks with a name that this user may read, and who holds them. */
+  static list(): NamedLockFacts[] {
+    return listNamed(namedRLock, (name, { owner }) => ({ name, owner: toOwner(owner) }));
+  }
+
+  /** The name it was opened with; null for one without. */
+  get name(): string | null {
+    return nameOf(this.opened('name').reference);
   }
 
   protected override get kindName(): string {
@@ -94,7 +120,15 @@ export class RLock extends LockHandle {
       return this.#first(state, outcome === Outcome.abandoned);
     }
     const granted = (abandoned: boolean): RLockGuard => this.#first(state, abandoned);
-    return acquireLater({ state, handle: this, what, timeout, signal, granted });
+    return acquireLater({
+      line: state,
+      handle: this,
+      what,
+      timeout,
+      signal,
+      missed: 'the lock was not free',
+      granted,
+    });
   }
 
   /**
@@ -135,7 +169,7 @@ export class RLock extends LockHandle {
         `RLock.release(): not held by this environment: ${held}`,
       );
     }
-    if (--depthOf(state).depth <= 0) state.release();
+    if (--state.depth <= 0) state.release();
   }
 
   /** Runs `body` while holding the lock, and releases it whatever happens. Resolves to what `body` returns. */
@@ -168,3 +202,7 @@ export class RLock extends LockHandle {
 }
 
 registerKind<LockAddress>('RLock', (address) => new RLock(openLock(address, 'RLock', true)));
+registerKind<Handle & { name: unknown; id: unknown }>(
+  'NamedRLock',
+  ({ name, id }) => new RLock(reopenNamed(namedRLock, name, id)),
+);

@@ -9,7 +9,11 @@ type Namespace = Record<string, unknown>;
  * no such function, or one with another source than the sender's.
  */
 export async function resolveFunction(ref: FunctionRef): Promise<object> {
-  const namespace = (await import(ref.module)) as Namespace;
+  return functionIn((await import(ref.module)) as Namespace, ref);
+}
+
+/** The same in a module that is loaded already. */
+export function functionIn(namespace: Namespace, ref: FunctionRef): object {
   const candidates = candidatesFor(namespace, ref.export);
   const functions = candidates.filter((c) => typeof c === 'function');
   const match = functions.find((f) => ref.hash === null || sourceHash(f) === ref.hash);

@@ -109,7 +109,7 @@ test('deleted while held: those that have it keep it, the name is free for anoth
   const fresh = new Lock({ name });
   expect([old.locked, fresh.locked]).toEqual([true, false]);
   expect(thrown(() => open(handle))).toMatchObject({ code: 'ERR_MP_NOT_FOUND' });
-  expect(thrown(() => open(handle)).message).toMatch(/another lock has its name now/);
+  expect(thrown(() => open(handle)).message).toMatch(/another one has its name now/);
   guard.release();
   fresh.close();
   old.close();

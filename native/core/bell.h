@@ -1,0 +1,38 @@
+// A bell: a word that somebody waits for to change, and the others who could be the one to change it.
+//
+// What waits for a lock watches its owner. What waits for a monitor or an event cannot know who will ring: it watches
+// everybody that has the object open. Whoever finds one of them dead sweeps, which gives back and grants what the dead one
+// held; then it looks at its own bell again.
+//
+// B1  A bell only changes while its waiter waits; a change is the end of the wait, whatever it means.
+// B2  Who opens the object after a waiter has parked is not watched by it, nor is anybody beyond kPeersMax. Should such a
+//     one die between changing the object and waking, the ceiling of the park does it.
+#pragma once
+
+#include "core/lock.h"
+
+namespace mp {
+
+/// One wait for one bell.
+struct BellWait {
+  const Arena& arena;
+  uint32_t index;  // of the object
+  Word& word;
+  uint32_t value;  // what it was
+  OwnerId me;
+};
+
+inline constexpr uint32_t kPeersMax = 40;
+
+inline bool bell_rung(const BellWait& wait) {
+  return wait.word.load(std::memory_order_acquire) != wait.value;
+}
+/// What else to watch: the tokens of the others that have the object open. Returns how many.
+uint32_t bell_peers(const BellWait& wait, platform::Watch (&peers)[kPeersMax]);
+/// To be called after a park that was not ended by the bell: gives back what the dead held. `as` is `me`, or its helper.
+void bell_sweep(const BellWait& wait, uint32_t as);
+/// Waits until the bell has rung (acquired). The rest as in lock_acquire. Spins first.
+Outcome bell_wait(const BellWait& wait, int64_t deadline, Word* interrupt, bool (*ended)(void*) = nullptr,
+                  void* context = nullptr);
+
+}  // namespace mp

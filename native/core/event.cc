@@ -1,0 +1,42 @@
+#include "core/event.h"
+
+#include "core/point.h"
+
+namespace mp {
+
+using std::memory_order_seq_cst;
+
+bool event_set(Slot& slot) {
+  Word& word = event_word(slot);
+  uint32_t w = word.load(memory_order_seq_cst);
+  do {
+    if (event_set_in(w)) return false;
+  } while (!word.compare_exchange_weak(w, (w + 2) | 1, memory_order_seq_cst));
+  MP_POINT("event.set");
+  event_wake(slot);
+  return true;
+}
+
+void event_wake(Slot& slot) {
+  if (slot.word.load(memory_order_seq_cst) == 0) return;  // E2
+  slot.word.store(0, memory_order_seq_cst);
+  MP_POINT("event.about_to_wake");
+  platform::unpark(&event_word(slot), platform::kAll);
+}
+
+bool event_clear(Slot& slot) {
+  Word& word = event_word(slot);
+  uint32_t w = word.load(memory_order_seq_cst);
+  do {
+    if (!event_set_in(w)) return false;
+  } while (!word.compare_exchange_weak(w, w & ~1u, memory_order_seq_cst));
+  return true;
+}
+
+uint32_t event_expect(Slot& slot) {
+  slot.word.store(1, memory_order_seq_cst);
+  MP_POINT("event.expected");
+  return event_word(slot).load(memory_order_seq_cst);
+}
+
+}  // namespace mp

@@ -1,0 +1,330 @@
+import { inspect } from 'node:util';
+import { DeadlockError, TimeoutError } from '../errors.js';
+import { cas, me, Reference, slotWords } from '../memory/arena.js';
+import { native } from '../native/load.js';
+import { Grant } from '../native/monitor-binding.js';
+import { type Handle, registerKind } from '../transfer/handle.js';
+import { acquireLater } from './acquire-later.js';
+import {
+  deleteNamed,
+  listNamed,
+  type NamedLockOptions,
+  namedOptions,
+  NamedReference,
+  namedRWLock,
+  nameOf,
+  openNamed,
+  reopenNamed,
+} from './named-lock.js';
+import { type Owner, ownerText, toOwner } from './owner.js';
+import { word } from './seat.js';
+import { SeatLine } from './seat-line.js';
+import { openObject, type SyncAddress, SyncHandle, type SyncReference } from './sync-handle.js';
+import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from './wait-options.js';
+
+export type RWMode = 'read' | 'write';
+
+/** The fields and the seat's bits: native/core/rwlock.h. */
+const readers = word.field;
+const writer = word.field + 1;
+const died = word.field + 2;
+const writesBit = 1 << 28;
+const readsMask = writesBit - 1;
+
+/** @internal A readers-writer lock in this environment. */
+export class RWLockState extends SeatLine<RWMode> {
+  protected readonly className = 'RWLock';
+  /** Guards that are out. */
+  reads = 0;
+  writes = false;
+
+  static of(reference: SyncReference): RWLockState {
+    const known = reference.local;
+    if (known instanceof RWLockState) return known;
+    const state = new RWLockState(reference);
+    reference.local = state;
+    return state;
+  }
+
+  get mustStay(): boolean {
+    return this.reads > 0 || this.writes || this.queued > 0;
+  }
+
+  /** One compare-and-swap takes the latch, one gives it back: in, when there is room and nobody waits or has died. */
+  takeFast(mode: RWMode): boolean {
+    if (cas(this.fast, 0, me) !== 0) return false;
+    const at = this.monitorAt;
+    const hold = this.seatAt + word.hold;
+    let room =
+      slotWords[at + word.waiting] === 0 && slotWords[at + writer] === 0 && slotWords[at + died] === 0;
+    if (mode === 'read') {
+      if (room) {
+        slotWords[hold]!++; // first: the sum follows from it (M2)
+        slotWords[at + readers]!++;
+      }
+    } else if ((room &&= slotWords[at + readers] === 0)) {
+      slotWords[hold]! |= writesBit;
+      slotWords[at + writer] = me;
+    }
+    if (cas(this.fast, me, 0) !== me) native.leaveLatch(this.index);
+    return room;
+  }
+
+  /** Gives a read, or the write, back. False: it has been stolen. */
+  releaseOne(mode: RWMode): boolean {
+    const write = mode === 'write';
+    if (cas(this.fast, 0, me) !== 0) return native.rwlockRelease(this.index, this.seat, write);
+    const at = this.monitorAt;
+    const hold = this.seatAt + word.hold;
+    const ours = (slotWords[hold]! & (write ? writesBit : readsMask)) !== 0;
+    const plain = ours && slotWords[at + word.waiting] === 0;
+    if (plain && write) {
+      slotWords[hold]! &= ~writesBit;
+      slotWords[at + writer] = 0;
+    } else if (plain) {
+      slotWords[hold]!--;
+      slotWords[at + readers]!--;
+    }
+    if (cas(this.fast, me, 0) !== me) native.leaveLatch(this.index);
+    return plain || native.rwlockRelease(this.index, this.seat, write);
+  }
+
+  protected override enter(mode: RWMode, spin: boolean): Grant {
+    return native.rwlockEnter(this.index, this.seat, mode === 'write', spin);
+  }
+  protected override tryEnter(mode: RWMode): Grant {
+    return native.rwlockTry(this.index, this.seat, mode === 'write');
+  }
+  protected override collect(): Grant {
+    return native.rwlockCollect(this.index, this.seat);
+  }
+  protected override withdraw(): Grant {
+    return native.rwlockWithdraw(this.index, this.seat);
+  }
+  protected override giveBack(mode: RWMode, told: boolean): void {
+    native.rwlockRelease(this.index, this.seat, mode === 'write', told);
+  }
+  protected override same(a: RWMode, b: RWMode): boolean {
+    return a === b;
+  }
+
+  /** How often this environment was stolen from (locks.request()). */
+  get stolen(): number {
+    return native.rwlockStolen(this.index, this.seat);
+  }
+
+  /** Waits as `wait`, unless this very thread holds what it would wait for. */
+  waitSync(mode: RWMode, timeoutMs: number, what: string): Grant {
+    if (this.writes || (mode === 'write' && this.reads > 0)) {
+      const grant = this.try(mode);
+      if (grant !== Grant.waits) return grant; // others have taken it away from us
+      throw new DeadlockError(
+        `${what}: this thread ${this.writes ? 'writes' : 'reads'} already, so it would wait for itself for ever; release the guard first`,
+      );
+    }
+    return this.wait(mode, timeoutMs, what);
+  }
+
+  guard(mode: RWMode, abandoned: boolean): RWGuard {
+    if (mode === 'write') this.writes = true;
+    else this.reads++;
+    return new RWGuard(this, mode, abandoned);
+  }
+
+  release(mode: RWMode): void {
+    if (mode === 'write') this.writes = false;
+    else this.reads--;
+    this.releaseOne(mode);
+    this.settleSoon();
+  }
+}
+
+/** One read, or the write. Release it once, by `release()` or `using`; again is harmless. A dropped one stays held. */
+export class RWGuard implements Disposable {
+  #state: RWLockState | null;
+  readonly mode: RWMode;
+  /** True if a writer died while it wrote, and no writer has been told before: check the data before trusting it. */
+  readonly abandoned: boolean;
+
+  /** @internal */
+  constructor(state: RWLockState, mode: RWMode, abandoned: boolean) {
+    this.#state = state;
+    this.mode = mode;
+    this.abandoned = abandoned;
+  }
+
+  /** Makes room for those who wait. Does not block. */
+  release(): void {
+    const state = this.#state;
+    this.#state = null;
+    state?.release(this.mode);
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}
+
+export interface NamedRWLockFacts {
+  name: string;
+  /** Who writes, or null. */
+  writer: Owner | null;
+  readers: number;
+}
+
+/**
+ * A readers-writer lock between processes and threads: many readers or one writer.
+ *
+ * Whoever comes while somebody waits stands behind: a writer waits for those that read already, and for no later ones. So
+ * a task that reads must not ask to read again: a writer that came in between would wait for it, and it for the writer.
+ * A reader that dies is not counted any more. After a writer that died the next ones have `guard.abandoned === true`,
+ * readers until a writer has been told. Not upgradable: release the read, then ask to write.
+ *
+ * ```js
+ * const guard = await rw.read();
+ * try { … } finally { guard.release() }
+ * ```
+ */
+export class RWLock extends SyncHandle<RWLockState> {
+  /** @param options with a name: as of {@link Lock} */
+  constructor(options?: NamedLockOptions);
+  /** @internal */
+  constructor(reference: Reference | NamedReference);
+  constructor(given?: unknown) {
+    super(RWLockState.of(referenceFor(given)));
+  }
+
+  /** Takes a name away: as {@link Lock.delete}. */
+  static delete(name: string): void {
+    deleteNamed(namedRWLock, name);
+  }
+
+  /** Those with a name that this user may read, and who is in. */
+  static list(): NamedRWLockFacts[] {
+    return listNamed(namedRWLock, (name, { owner, fields }) => ({
+      name,
+      writer: toOwner(owner),
+      readers: fields[1]!,
+    }));
+  }
+
+  /** The name it was opened with; null for one without. */
+  get name(): string | null {
+    return nameOf(this.opened('name').reference);
+  }
+
+  protected override get kindName(): string {
+    return 'RWLock';
+  }
+
+  /** How many reads are out right now. Does not block. */
+  get readers(): number {
+    return native.monitorFields(this.opened('readers').index)[1]!;
+  }
+
+  /** Who writes right now, or null. */
+  get writer(): Owner | null {
+    const seats = native.monitorSeats(this.opened('writer').index);
+    return toOwner(seats.find(({ low }) => (low & writesBit) !== 0)?.owner ?? null);
+  }
+
+  /** How many environments (main threads and worker threads) wait right now. */
+  get waiters(): number {
+    return native.monitorFields(this.opened('waiters').index)[0]!;
+  }
+
+  /**
+   * Waits until it may read, without blocking the event loop, which is kept alive meanwhile.
+   * @throws TimeoutError, the signal's reason, or ClosedError
+   */
+  read(options?: number | WaitOptions): Promise<RWGuard> {
+    return this.#later('read', options);
+  }
+
+  /** The same for writing. */
+  write(options?: number | WaitOptions): Promise<RWGuard> {
+    return this.#later('write', options);
+  }
+
+  /**
+   * Waits until it may read, blocking this thread.
+   * @throws TimeoutError, InterruptedError, ClosedError; DeadlockError at once if this thread writes
+   */
+  readSync(options?: number | SyncWaitOptions): RWGuard {
+    return this.#sync('read', options);
+  }
+
+  /** The same for writing. DeadlockError at once if this thread reads or writes. */
+  writeSync(options?: number | SyncWaitOptions): RWGuard {
+    return this.#sync('write', options);
+  }
+
+  /** Reads if nobody writes and nobody waits; never waits. Null: not now. (`using` of null runs unlocked!) */
+  tryRead(): RWGuard | null {
+    return this.#try('read');
+  }
+
+  /** Writes if nobody reads or writes, and nobody waits; never waits. Null: not now. */
+  tryWrite(): RWGuard | null {
+    return this.#try('write');
+  }
+
+  async #later(mode: RWMode, options: number | WaitOptions | undefined): Promise<RWGuard> {
+    const what = `RWLock.${mode}()`;
+    const state = this.opened(`${mode}()`);
+    const { timeout, signal } = parseWait(options, what);
+    signal?.throwIfAborted();
+    if (state.queued === 0 && state.takeFast(mode)) return state.guard(mode, false);
+    if (timeout === 0) {
+      const grant = state.try(mode);
+      if (grant === Grant.waits) throw new TimeoutError(`${what}: the lock is taken`);
+      return state.guard(mode, grant === Grant.told);
+    }
+    return acquireLater({
+      line: state.line(mode),
+      handle: this,
+      what,
+      timeout,
+      signal,
+      missed: 'the lock was not to be had',
+      granted: (told) => state.guard(mode, told),
+    });
+  }
+
+  #sync(mode: RWMode, options: number | SyncWaitOptions | undefined): RWGuard {
+    const state = this.opened(`${mode}Sync()`);
+    if (options === undefined && state.takeFast(mode)) return state.guard(mode, false);
+    const what = `RWLock.${mode}Sync()`;
+    const { timeout } = parseSyncWait(options, what);
+    const grant = state.waitSync(mode, timeout, what);
+    if (grant === Grant.waits)
+      throw new TimeoutError(`${what}: the lock was not to be had within ${timeout} ms`);
+    return state.guard(mode, grant === Grant.told);
+  }
+
+  #try(mode: RWMode): RWGuard | null {
+    const state = this.opened(mode === 'read' ? 'tryRead()' : 'tryWrite()');
+    if (state.takeFast(mode)) return state.guard(mode, false);
+    const grant = state.try(mode);
+    return grant === Grant.waits ? null : state.guard(mode, grant === Grant.told);
+  }
+
+  [inspect.custom](): string {
+    if (this.state === null) return '<RWLock closed>';
+    const { writer: who, readers: count, waiters } = this;
+    const held = who !== null ? `writer=${ownerText(who)}` : count > 0 ? `readers=${count}` : 'free';
+    return `<RWLock ${held}${waiters === 0 ? '' : ` waiters=${waiters}`}>`;
+  }
+}
+
+function referenceFor(given: unknown): SyncReference {
+  if (given instanceof Reference || given instanceof NamedReference) return given;
+  const named = namedOptions(namedRWLock, given);
+  return named === null ? Reference.create(native.layout.kindRWLock, 0) : openNamed(namedRWLock, named);
+}
+
+registerKind<SyncAddress>('RWLock', (a) => new RWLock(openObject(a, native.layout.kindRWLock, 'RWLock')));
+registerKind<Handle & { name: unknown; id: unknown }>(
+  'NamedRWLock',
+  ({ name, id }) => new RWLock(reopenNamed(namedRWLock, name, id)),
+);

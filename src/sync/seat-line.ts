@@ -1,0 +1,192 @@
+/**
+ * How the tasks of one environment stand in line for something they get by its one seat: a semaphore's unit, a place in a
+ * readers-writer lock.
+ *
+ *   queue     asynchronous requests, oldest first; only the first has the seat stand in line (`inLine`)
+ *   waitId    the waiter thread's wait for the seat's bell, while the first is in line
+ *
+ * Q1  While the seat is in line nobody else of this environment uses it: who wants to calls it back first.
+ * Q2  A grant that comes too late, or that nobody is told of, is given back so that the next one hears what it would have.
+ */
+import { Outcome } from '../native/arena-binding.js';
+import { orFail } from '../native/failure.js';
+import { native } from '../native/load.js';
+import { Grant } from '../native/monitor-binding.js';
+import type { Line, Request } from './acquire-later.js';
+import { interrupted } from './interrupted.js';
+import { SeatState } from './seat.js';
+import { addWait, forgetWait, keepAlive, listen } from './waits.js';
+
+interface Asked<A> extends Request<boolean> {
+  readonly ask: A;
+}
+
+/** A: what is asked for. */
+export abstract class SeatLine<A> extends SeatState {
+  readonly #queue: Asked<A>[] = [];
+  #inLine = false;
+  #waitId = 0;
+  /** For what the seat is in line. */
+  #lineAsk: A | undefined;
+
+  /** Takes what is asked for, or has the seat stand in line. */
+  protected abstract enter(ask: A, spin: boolean): Grant;
+  protected abstract tryEnter(ask: A): Grant;
+  protected abstract collect(): Grant;
+  protected abstract withdraw(): Grant;
+  /** Gives back what nobody has been told of. */
+  protected abstract giveBack(ask: A, told: boolean): void;
+  protected abstract same(a: A, b: A): boolean;
+  protected abstract readonly className: string;
+
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** Takes it without waiting. */
+  try(ask: A): Grant {
+    const what = `${this.className}.tryAcquire()`;
+    const grant = this.tryEnter(ask);
+    this.failDamaged(grant, what);
+    return grant;
+  }
+
+  /** Waits for it, blocking this thread. */
+  wait(ask: A, timeoutMs: number, what: string): Grant {
+    const late = this.#callBack(ask);
+    if (late !== Grant.waits) return late;
+    let grant = this.enter(ask, timeoutMs > 0);
+    this.failDamaged(grant, what);
+    const end = performance.now() + timeoutMs;
+    try {
+      while (grant === Grant.waits) {
+        const outcome = native.waitBell(this.index, this.seat, Math.max(0, end - performance.now()));
+        if (outcome === Outcome.acquired) {
+          grant = this.collect();
+          this.failDamaged(grant, what);
+          continue;
+        }
+        grant = this.withdraw();
+        if (grant === Grant.waits && outcome === Outcome.interrupted) throw interrupted(what);
+        break;
+      }
+    } finally {
+      this.#arm();
+    }
+    return grant;
+  }
+
+  line(ask: A): Line<boolean> {
+    return { enqueue: (request) => this.#enqueue({ ...request, ask }) };
+  }
+
+  failRequests(handle: object, reason: () => unknown): void {
+    for (const request of [...this.#queue]) {
+      if (request.handle === handle && this.#dequeue(request)) request.fail(reason());
+    }
+  }
+
+  #enqueue(request: Asked<A>): () => boolean {
+    listen();
+    this.#queue.push(request);
+    keepAlive(1);
+    if (this.#queue.length === 1) this.#arm();
+    return () => this.#dequeue(request);
+  }
+
+  #dequeue(request: Asked<A>): boolean {
+    const at = this.#queue.indexOf(request);
+    if (at < 0) return false;
+    if (at === 0) {
+      const { ask } = request;
+      const late = this.#callBack(ask);
+      this.#queue.shift();
+      keepAlive(-1);
+      if (late === Grant.granted || late === Grant.told) this.giveBack(ask, late === Grant.told);
+      this.#arm();
+    } else {
+      this.#queue.splice(at, 1);
+      keepAlive(-1);
+    }
+    this.settleSoon();
+    return true;
+  }
+
+  /** Takes the seat out of the line. Not `waits`: too late, it had been granted what `ask` asks for. */
+  #callBack(ask: A): Grant {
+    if (!this.#inLine) return Grant.waits;
+    if (this.#waitId !== 0) {
+      forgetWait(this.#waitId);
+      native.cancelWait(this.#waitId);
+      this.#waitId = 0;
+    }
+    this.#inLine = false;
+    const late = this.withdraw();
+    if (late !== Grant.granted && late !== Grant.told) return Grant.waits;
+    if (this.same(ask, this.#lineAsk!)) return late;
+    this.giveBack(this.#lineAsk!, late === Grant.told);
+    return Grant.waits;
+  }
+
+  /** Sees to it that the first request is in line, and its bell watched. */
+  #arm(): void {
+    while (this.#queue.length > 0 && this.#waitId === 0) {
+      const first = this.#queue[0]!;
+      try {
+        if (!this.#inLine) {
+          const grant = this.enter(first.ask, false);
+          this.failDamaged(grant, `${this.className}.acquire()`);
+          if (grant !== Grant.waits) {
+            this.#grantFirst(grant === Grant.told);
+            continue;
+          }
+          this.#inLine = true;
+          this.#lineAsk = first.ask;
+        }
+        this.#waitId = orFail('ERR_MP_MEMORY', 'no thread can be started that waits', () =>
+          native.watchBell(this.index, this.seat),
+        );
+      } catch (error) {
+        if (this.#inLine) this.#giveUpLine();
+        this.#queue.shift();
+        keepAlive(-1);
+        first.fail(error);
+        continue;
+      }
+      addWait(this.#waitId, () => {
+        this.#rung();
+      });
+    }
+  }
+
+  #giveUpLine(): void {
+    this.#inLine = false;
+    const late = this.withdraw();
+    if (late === Grant.granted || late === Grant.told) this.giveBack(this.#lineAsk!, late === Grant.told);
+  }
+
+  #rung(): void {
+    this.#waitId = 0;
+    const grant = this.collect();
+    // waits: our loop was busy and the waiter thread let others have it; we are in line again.
+    if (grant === Grant.granted || grant === Grant.told) {
+      this.#inLine = false;
+      this.#grantFirst(grant === Grant.told);
+    } else if (grant === Grant.damaged) {
+      this.#inLine = false; // the next attempt says so
+    }
+    this.#arm();
+    this.settleSoon();
+  }
+
+  #grantFirst(told: boolean): void {
+    const first = this.#queue.shift()!;
+    keepAlive(-1);
+    first.grant(told);
+  }
+
+  /** Gives the object back if that was the last use of it. */
+  protected settleSoon(): void {
+    if (!this.mustStay) this.reference.settle();
+  }
+}

@@ -1,0 +1,397 @@
+import { inspect } from 'node:util';
+import { MultiprocessingError, TimeoutError } from '../errors.js';
+import { cas, me, Reference, slotWords } from '../memory/arena.js';
+import { rangeError, show, typeError } from '../native/arguments.js';
+import { native } from '../native/load.js';
+import { Grant } from '../native/monitor-binding.js';
+import { type Handle, registerKind } from '../transfer/handle.js';
+import { acquireLater } from './acquire-later.js';
+import {
+  deleteNamed,
+  listNamed,
+  type NamedClass,
+  namedBoundedSemaphore,
+  type NamedLockOptions,
+  NamedReference,
+  namedSemaphore,
+  nameOf,
+  openNamed,
+  reopenNamed,
+} from './named-lock.js';
+import { word } from './seat.js';
+import { SeatLine } from './seat-line.js';
+import { openObject, type SyncAddress, SyncHandle, type SyncReference } from './sync-handle.js';
+import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from './wait-options.js';
+
+/** The greatest value: 2³¹ - 1, as Python's. */
+const valueMax = 2 ** 31 - 1;
+const unitsMask = (1 << 30) - 1;
+const available = word.field;
+const died = word.field + 2;
+
+class SemaphoreState extends SeatLine<null> {
+  /** The guards that are out, the latest last. */
+  readonly guards: SemaphoreGuard[] = [];
+  protected readonly className = 'Semaphore';
+
+  /** The state of a semaphore in this environment. */
+  static of(reference: SyncReference): SemaphoreState {
+    const known = reference.local;
+    if (known instanceof SemaphoreState) return known;
+    const state = new SemaphoreState(reference);
+    reference.local = state;
+    return state;
+  }
+
+  get mustStay(): boolean {
+    return this.guards.length > 0 || this.queued > 0;
+  }
+
+  /** One compare-and-swap takes the latch, one gives it back: a unit that is free, when nobody waits or has died. */
+  takeFast(): boolean {
+    if (cas(this.fast, 0, me) !== 0) return false;
+    const at = this.monitorAt;
+    const units = slotWords[at + available]!;
+    const free = units > 0 && slotWords[at + word.waiting] === 0 && slotWords[at + died] === 0;
+    if (free) {
+      slotWords[this.seatAt + word.hold]!++; // first: the sum follows from it (M2)
+      slotWords[at + available] = units - 1;
+    }
+    if (cas(this.fast, me, 0) !== me) native.leaveLatch(this.index);
+    return free;
+  }
+
+  /** Gives one of our units back. False: others have done so meanwhile. */
+  releaseUnit(): boolean {
+    if (cas(this.fast, 0, me) !== 0) return native.semaphoreRelease(this.index, this.seat);
+    const at = this.monitorAt;
+    const plain = slotWords[at + word.waiting] === 0 && (slotWords[this.seatAt + word.hold]! & unitsMask) > 0;
+    if (plain) {
+      slotWords[this.seatAt + word.hold]!--;
+      slotWords[at + available]!++;
+    }
+    if (cas(this.fast, me, 0) !== me) native.leaveLatch(this.index);
+    return plain || native.semaphoreRelease(this.index, this.seat);
+  }
+
+  protected override enter(_: null, spin: boolean): Grant {
+    return native.semaphoreEnter(this.index, this.seat, spin);
+  }
+  protected override tryEnter(): Grant {
+    return native.semaphoreTry(this.index, this.seat);
+  }
+  protected override collect(): Grant {
+    return native.semaphoreCollect(this.index, this.seat);
+  }
+  protected override withdraw(): Grant {
+    return native.semaphoreWithdraw(this.index, this.seat);
+  }
+  protected override giveBack(_: null, told: boolean): void {
+    native.semaphoreRelease(this.index, this.seat, told);
+  }
+  protected override same(): boolean {
+    return true;
+  }
+
+  /** A unit has become ours: a guard for it, or none if it is to be consumed. */
+  guard(abandoned: boolean, owned: boolean): SemaphoreGuard {
+    if (owned) {
+      const guard = new SemaphoreGuard(this, abandoned);
+      this.guards.push(guard);
+      return guard;
+    }
+    native.semaphoreConsume(this.index, this.seat);
+    this.settleSoon();
+    return new SemaphoreGuard(null, abandoned);
+  }
+
+  release(guard: SemaphoreGuard): void {
+    const { guards } = this;
+    if (guards[guards.length - 1] === guard) guards.pop();
+    else guards.splice(guards.indexOf(guard), 1);
+    this.releaseUnit();
+    if (guards.length === 0) this.settleSoon();
+  }
+}
+
+/**
+ * One unit of a semaphore. Give it back once, by `release()` or `using`; again is harmless. If its holder dies, it comes
+ * back by itself. A guard that is dropped stays held.
+ */
+export class SemaphoreGuard implements Disposable {
+  #state: SemaphoreState | null;
+  /** True if a holder died with a unit: check what it was for before trusting it. */
+  readonly abandoned: boolean;
+
+  /** @internal null: of a unit that was consumed. */
+  constructor(state: SemaphoreState | null, abandoned: boolean) {
+    this.#state = state;
+    this.abandoned = abandoned;
+  }
+
+  /** Gives the unit back; the one that has waited longest gets it. Does not block. */
+  release(): void {
+    const state = this.#state;
+    this.#state = null;
+    state?.release(this);
+  }
+
+  /** @internal The unit has been given back otherwise. */
+  void(): void {
+    this.#state = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}
+
+export interface SemaphoreWaitOptions extends WaitOptions {
+  /** False: the unit is consumed, and nobody gives it back: for signalling. True by default. */
+  owned?: boolean | undefined;
+}
+export interface SemaphoreSyncWaitOptions extends SyncWaitOptions {
+  owned?: boolean | undefined;
+}
+export interface NamedSemaphoreOptions extends NamedLockOptions {
+  /** How many units there are, if this call makes it; 1 by default. */
+  value?: number | undefined;
+}
+export interface NamedSemaphoreFacts {
+  name: string;
+  /** How many units are free. */
+  value: number;
+}
+
+/**
+ * A semaphore: so many units that processes and threads take and give back.
+ *
+ * A guard's unit comes back when its holder dies, by whatever cause; the next one to get a unit then has
+ * `guard.abandoned === true`. Those who wait are served in the order in which their environments asked; nobody takes a
+ * unit past them. Costs 64 bytes of shared memory, 64 more for each thread that uses it, and no descriptor.
+ *
+ * ```js
+ * const guard = await semaphore.acquire();
+ * try { … } finally { guard.release() }
+ * ```
+ */
+export class Semaphore extends SyncHandle<SemaphoreState> {
+  /**
+   * @param value how many units there are: 0 to 2³¹ - 1; 1 by default
+   * @param options with a name: as of {@link Lock}. What exists keeps its own value
+   */
+  constructor(value?: number | NamedSemaphoreOptions);
+  /** @internal */
+  constructor(reference: Reference | NamedReference);
+  constructor(given?: unknown) {
+    super(SemaphoreState.of(referenceFor(new.target, given)));
+  }
+
+  /** @internal */
+  protected static readonly named: NamedClass = namedSemaphore;
+  /** @internal The object's detail: 1 if its value is bounded. */
+  protected static readonly detail: number = 0;
+
+  /** @internal The object behind what a constructor was given. */
+  static referenceFor(given: unknown): SyncReference {
+    if (given instanceof Reference || given instanceof NamedReference) return given;
+    const { named, detail } = this;
+    const what = `new ${named.className}()`;
+    if (given === undefined || typeof given === 'number') {
+      const value = parseValue(given ?? 1, what);
+      const reference = Reference.create(native.layout.kindSemaphore, detail);
+      native.initSemaphore(reference.slot, value, detail === 1 ? value + 1 : 0);
+      return reference;
+    }
+    if (typeof given !== 'object' || given === null)
+      throw typeError(`${what}: expects a number of units or { name, value, mode }, not ${show(given)}`);
+    const { name, mode, value } = given as Partial<NamedSemaphoreOptions>;
+    if (name === undefined)
+      throw typeError(`${what}: the options need a name; without a name give the value`);
+    const units = parseValue(value ?? 1, what);
+    return openNamed(named, { name, mode }, { units, bound: detail === 1 ? units + 1 : 0 });
+  }
+
+  /** Takes a name away: as {@link Lock.delete}. */
+  static delete(name: string): void {
+    deleteNamed(this.named, name);
+  }
+
+  /** Those with a name that this user may read, and how many of their units are free. */
+  static list(): NamedSemaphoreFacts[] {
+    return listNamed(this.named, (name, { fields }) => ({ name, value: fields[1]! }));
+  }
+
+  /** The name it was opened with; null for one without. */
+  get name(): string | null {
+    return nameOf(this.opened('name').reference);
+  }
+
+  protected override get kindName(): string {
+    return 'Semaphore';
+  }
+
+  /** How many units are free right now. Does not block. */
+  get value(): number {
+    return native.monitorFields(this.opened('value').index)[1]!;
+  }
+
+  /** How many environments (main threads and worker threads) wait right now. */
+  get waiters(): number {
+    return native.monitorFields(this.opened('waiters').index)[0]!;
+  }
+
+  /**
+   * Waits for a unit without blocking the event loop, which is kept alive meanwhile.
+   * @throws TimeoutError, the signal's reason, or ClosedError
+   */
+  async acquire(options?: number | SemaphoreWaitOptions): Promise<SemaphoreGuard> {
+    const what = `${this.kindName}.acquire()`;
+    const state = this.opened('acquire()');
+    const { timeout, signal } = parseWait(options, what);
+    const owned = parseOwned(options, what);
+    signal?.throwIfAborted();
+    if (state.queued === 0 && state.takeFast()) return state.guard(false, owned);
+    if (timeout === 0) {
+      const grant = state.try(null);
+      if (grant === Grant.waits) throw new TimeoutError(`${what}: no unit is free`);
+      return state.guard(grant === Grant.told, owned);
+    }
+    return acquireLater({
+      line: state.line(null),
+      handle: this,
+      what,
+      timeout,
+      signal,
+      missed: 'no unit was free',
+      granted: (told) => state.guard(told, owned),
+    });
+  }
+
+  /**
+   * Waits for a unit, blocking this thread.
+   * @throws TimeoutError, InterruptedError, or ClosedError
+   */
+  acquireSync(options?: number | SemaphoreSyncWaitOptions): SemaphoreGuard {
+    const state = this.opened('acquireSync()');
+    if (options === undefined && state.takeFast()) return state.guard(false, true);
+    const what = `${this.kindName}.acquireSync()`;
+    const { timeout } = parseSyncWait(options, what);
+    const owned = parseOwned(options, what);
+    const grant = state.wait(null, timeout, what);
+    if (grant === Grant.waits) throw new TimeoutError(`${what}: no unit was free within ${timeout} ms`);
+    return state.guard(grant === Grant.told, owned);
+  }
+
+  /** Takes a unit if one is free and nobody waits for it; never waits. Null: none. (`using` of null runs without one!) */
+  tryAcquire(options?: { owned?: boolean | undefined }): SemaphoreGuard | null {
+    const state = this.opened('tryAcquire()');
+    const owned = parseOwned(options, `${this.kindName}.tryAcquire()`);
+    if (state.takeFast()) return state.guard(false, owned);
+    const grant = state.try(null);
+    return grant === Grant.waits ? null : state.guard(grant === Grant.told, owned);
+  }
+
+  /**
+   * Adds units. Those this environment holds are given back first, the latest guard's first, which is void from then on;
+   * what is left are new ones. Wakes those who wait. Does not block.
+   * @throws RangeError if that would be more than 2³¹ - 1, or than a BoundedSemaphore may have; nothing has happened then
+   */
+  release(units = 1): void {
+    const what = `${this.kindName}.release()`;
+    const state = this.opened('release()');
+    if (!Number.isInteger(units) || units < 1 || units > valueMax)
+      throw rangeError(`${what}: expects a whole number of units from 1, not ${show(units)}`);
+    const own = native.semaphorePost(state.index, state.seat, units);
+    if (own < 0) throw this.overRelease(what);
+    for (let i = 0; i < own; i++) state.guards.pop()?.void();
+  }
+
+  /** @internal */
+  protected overRelease(what: string): Error {
+    return rangeError(`${what}: the value would be greater than ${valueMax}`);
+  }
+
+  /** Runs `body` while holding a unit, and gives it back whatever happens. Resolves to what `body` returns. */
+  async runExclusive<T>(
+    body: (guard: SemaphoreGuard) => T | PromiseLike<T>,
+    options?: number | WaitOptions,
+  ): Promise<T> {
+    const guard = await this.acquire(options);
+    try {
+      return await body(guard);
+    } finally {
+      guard.release();
+    }
+  }
+
+  /** Runs a synchronous `body` while holding a unit. Blocks this thread until one is free. */
+  runExclusiveSync<T>(body: (guard: SemaphoreGuard) => T, options?: number | SyncWaitOptions): T {
+    const guard = this.acquireSync(options);
+    try {
+      return body(guard);
+    } finally {
+      guard.release();
+    }
+  }
+
+  [inspect.custom](): string {
+    if (this.state === null) return `<${this.kindName} closed>`;
+    const [waiting, free, all] = native.monitorFields(this.state.index);
+    return `<${this.kindName} value=${free} of ${all}${waiting === 0 ? '' : ` waiters=${waiting}`}>`;
+  }
+}
+
+/**
+ * A semaphore whose value cannot grow beyond what it began with: giving back more than was taken is an error, exactly, also
+ * among several processes.
+ *
+ * `release()` by somebody who holds no unit gives back another holder's: it is then that guard which is void.
+ */
+export class BoundedSemaphore extends Semaphore {
+  /** @internal */
+  protected static override readonly named = namedBoundedSemaphore;
+  /** @internal */
+  protected static override readonly detail = 1;
+
+  protected override get kindName(): string {
+    return 'BoundedSemaphore';
+  }
+
+  /** @internal */
+  protected override overRelease(what: string): Error {
+    return new MultiprocessingError('ERR_MP_OVER_RELEASE', `${what}: more units given back than were taken`);
+  }
+}
+
+function referenceFor(cls: typeof Semaphore, given: unknown): SyncReference {
+  return cls.referenceFor(given);
+}
+
+function parseValue(value: unknown, what: string): number {
+  if (typeof value !== 'number') throw typeError(`${what}: the value must be a number, not ${show(value)}`);
+  if (!Number.isInteger(value) || value < 0 || value > valueMax)
+    throw rangeError(`${what}: the value must be a whole number from 0 to ${valueMax}, not ${value}`);
+  return value;
+}
+
+function parseOwned(options: unknown, what: string): boolean {
+  const owned: unknown = (options as { owned?: unknown } | null | undefined)?.owned ?? true;
+  if (typeof owned !== 'boolean') throw typeError(`${what}: owned must be true or false, not ${show(owned)}`);
+  return owned;
+}
+
+const kind = native.layout.kindSemaphore;
+registerKind<SyncAddress>('Semaphore', (a) => new Semaphore(openObject(a, kind, 'Semaphore', 0)));
+registerKind<SyncAddress>(
+  'BoundedSemaphore',
+  (a) => new BoundedSemaphore(openObject(a, kind, 'BoundedSemaphore', 1)),
+);
+registerKind<Handle & { name: unknown; id: unknown }>(
+  'NamedSemaphore',
+  ({ name, id }) => new Semaphore(reopenNamed(namedSemaphore, name, id)),
+);
+registerKind<Handle & { name: unknown; id: unknown }>(
+  'NamedBoundedSemaphore',
+  ({ name, id }) => new BoundedSemaphore(reopenNamed(namedBoundedSemaphore, name, id)),
+);

@@ -1,0 +1,115 @@
+import { ClosedError } from '../errors.js';
+import { type Address, damaged, Reference } from '../memory/arena.js';
+import { grant, type Handle, pin, type Shareable, toHandle } from '../transfer/handle.js';
+
+/** What a handle stands for: an object of the arena (memory/arena.ts), or a named one (named-lock.ts). */
+export interface SyncReference {
+  /** Its index for the addon. */
+  readonly slot: number;
+  /** Whether its words are not those of the arena: every call goes through the addon. */
+  readonly named?: boolean;
+  readonly kind?: number;
+  /** What its handle says beside the class: where it is. */
+  readonly address: object;
+  local: LocalState | undefined;
+  /** Of a named one whose memory others have spoilt. */
+  damagedError?(what: string): Error;
+  release(): void;
+  settle(): void;
+  pin(): () => void;
+  grant(ownerId: number): void;
+}
+
+/** What one environment keeps beside a shared object; all its handles of the object share it. */
+export interface LocalState {
+  /** Something here still uses the object although no handle is open: a guard, or a request. */
+  readonly mustStay: boolean;
+  /** Called before the object is given back. */
+  leave?(): void;
+}
+
+/** The state behind a handle. */
+export interface SyncState {
+  readonly reference: SyncReference;
+  /** Ends every request made through a handle. */
+  failRequests(handle: object, reason: () => unknown): void;
+}
+
+/** What travels: where the object lies, and of which kind it is. */
+export interface SyncAddress extends Handle, Address {
+  readonly kind: number;
+}
+
+/** What all primitives have in common: a handle on shared state, which can be closed and can travel. */
+export abstract class SyncHandle<S extends SyncState> implements Disposable, Shareable {
+  /** @internal null after close(). */
+  protected state: S | null;
+
+  protected constructor(state: S) {
+    this.state = state;
+  }
+
+  /** The class's name in messages and handles. */
+  protected abstract readonly kindName: string;
+
+  /**
+   * Detaches this handle; its other methods then throw ClosedError, and its pending calls reject with one. A guard that is
+   * out stays good. The object itself lasts as long as anybody has a handle. Twice is harmless.
+   */
+  close(): void {
+    const { state } = this;
+    if (state === null) return;
+    this.state = null;
+    state.failRequests(
+      this,
+      () => new ClosedError(`${this.kindName}: this handle was closed while a call of it waited`),
+    );
+    state.reference.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  [toHandle](): Handle {
+    const { reference } = this.opened('share()');
+    const { named, kind, address } = reference;
+    return named === true
+      ? { multiproc: `Named${this.kindName}`, ...address }
+      : ({ multiproc: this.kindName, kind, ...address } as SyncAddress);
+  }
+
+  [pin](): () => void {
+    return this.opened('share()').reference.pin();
+  }
+
+  [grant](ownerId: number): void {
+    this.opened('share()').reference.grant(ownerId);
+  }
+
+  /** @internal Whether close() was called. */
+  get closed(): boolean {
+    return this.state === null;
+  }
+
+  /** The state, if this handle is open. */
+  protected opened(what: string): S {
+    if (this.state === null) throw this.#closed(what);
+    return this.state;
+  }
+
+  #closed(what: string): ClosedError {
+    return new ClosedError(`${this.kindName}.${what}: this handle was closed`);
+  }
+}
+
+/** The object behind a handle that has travelled, if it is of that kind and its detail is as it should be. */
+export function openObject(address: SyncAddress, kind: number, what: string, detail?: number): Reference {
+  if (address.kind !== kind) throw damaged(what);
+  const reference = Reference.open(address, kind, what);
+  if (detail !== undefined && reference.detail !== detail) {
+    reference.release();
+    throw damaged(what);
+  }
+  return reference;
+}
