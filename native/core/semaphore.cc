@@ -34,6 +34,7 @@ Grant try_latched(const Desk& desk) {
 
 Grant collect_latched(const Desk& desk) {
   const uint32_t state = state_of(desk.seat);
+  set(desk.seat.heard, get(desk.seat.bell));
   if (state == kSeatWaits || state == 0) return Grant::waits;
   set_hold(desk.seat, 0, units_of(desk.seat));
   return state == kSeatTold ? Grant::told : Grant::granted;

@@ -113,6 +113,13 @@ export class RWLockState extends SeatLine<RWMode> {
     return native.rwlockStolen(this.index, this.seat);
   }
 
+  /** Takes the lock away from whoever has it. */
+  steal(what: string): Grant {
+    const grant = native.rwlockSteal(this.index, this.seat);
+    this.failDamaged(grant, what);
+    return grant;
+  }
+
   /** Waits as `wait`, unless this very thread holds what it would wait for. */
   waitSync(mode: RWMode, timeoutMs: number, what: string): Grant {
     if (this.writes || (mode === 'write' && this.reads > 0)) {
