@@ -64,12 +64,18 @@ class EventState implements LocalState {
   }
 
   get word(): number {
-    return this.#at === 0 ? native.eventWord(this.index) : Atomics.load(slotWords, this.#at);
+    return this.#at === 0 ? this.#checked(native.eventWord(this.index)) : Atomics.load(slotWords, this.#at);
+  }
+
+  /** What came out of a named event's memory, unless that is damaged. */
+  #checked(word: number): number {
+    if (!native.lockIntact(this.index)) throw this.reference.damagedError!('Event');
+    return word;
   }
 
   set(): void {
     if (this.#at === 0) {
-      native.eventSet(this.index);
+      this.#checked(Number(native.eventSet(this.index)));
       return;
     }
     for (;;) {
@@ -83,7 +89,7 @@ class EventState implements LocalState {
 
   clear(): void {
     if (this.#at === 0) {
-      native.eventClear(this.index);
+      this.#checked(Number(native.eventClear(this.index)));
       return;
     }
     for (;;) {

@@ -120,20 +120,22 @@ async function hold(entry: RequestEntry, mode: RWMode, run: () => unknown): Prom
       entry.remove(holding);
       settle();
     };
-    // In a promise of its own: what run() throws at once is a rejection as well.
-    void (async () => run())().then(
-      (value) => {
-        end(() => {
-          resolve(value);
-        });
-      },
-      (error: unknown) => {
-        end(() => {
-          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the callback threw
-          reject(error);
-        });
-      },
-    );
+    // In a promise: what run() throws at once is a rejection as well.
+    void Promise.resolve()
+      .then(run)
+      .then(
+        (value) => {
+          end(() => {
+            resolve(value);
+          });
+        },
+        (error: unknown) => {
+          end(() => {
+            // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the callback threw
+            reject(error);
+          });
+        },
+      );
   });
 }
 
