@@ -12,15 +12,17 @@ constexpr int kTerminate = 15;
 constexpr int kKill = 9;
 
 /// A child that nobody would hear of again.
-void end_unheard(int handle) {
+void end_unheard(int handle, int status) {
   bool ended;
   int32_t exit_code;
   platform::process_signal(handle, kKill);
   platform::process_wait(handle, platform::monotonic_now() + kKilledNs, nullptr, 0);
-  platform::process_reap(handle, &ended, &exit_code);
+  if (status < 0) platform::process_reap(handle, &ended, &exit_code);
 }
 
 }  // namespace
+
+Children* children_of(const void* data) { return static_cast<Children*>(const_cast<void*>(data)); }
 
 void Children::set_dispatch(napi_value function) {
   if (dispatch_ != nullptr) napi_delete_reference(env_, dispatch_);
@@ -28,15 +30,15 @@ void Children::set_dispatch(napi_value function) {
   if (context_ == nullptr) napi_async_init(env_, nullptr, string(env_, "multiproc.Process"), &context_);
 }
 
-platform::Failure Children::add(int handle, int doorbell, bool ends_with_us, Child** out) {
-  auto* child = new Child{this, next_id_++, handle, doorbell, ends_with_us};
+platform::Failure Children::add(int handle, int status, int doorbell, bool ends_with_us, Child** out) {
+  auto* child = new Child{this, next_id_++, handle, status, doorbell, ends_with_us};
   ++remaining_;
   children_[child->id] = child;
   int code = 0;
   open(child, &child->exit_watch, handle, &child->exit_open, on_exit, &code);
   if (doorbell >= 0) open(child, &child->bell_watch, doorbell, &child->bell_open, on_bell, &code);
   if (code != 0) {
-    end_unheard(handle);
+    end_unheard(handle, status);
     forget(child, false);
     return {-code, "epoll_ctl"};
   }
@@ -76,7 +78,11 @@ Child* Children::find(uint32_t id) {
 
 bool Children::reap(Child* child) {
   if (child->ended) return true;
-  if (platform::process_reap(child->handle, &child->ended, &child->exit_code)) {
+  const platform::Failure failed =
+      child->status < 0
+          ? platform::process_reap(child->handle, &child->ended, &child->exit_code)
+          : platform::process_reap_forked(child->handle, child->status, &child->ended, &child->exit_code);
+  if (failed) {
     // Cannot happen on a handle of ours; if it does, a child of unknown end beats a watch that spins.
     child->ended = true;
     child->exit_code = 255;
@@ -108,6 +114,7 @@ void Children::forget(Child* child, bool keep_handle) {
   quiet(child);
   close(&child->exit_watch, &child->exit_open);
   if (!keep_handle) platform::close_fd(child->handle);
+  if (child->status >= 0) platform::close_fd(child->status);
   release(child);
 }
 

@@ -12,15 +12,18 @@
 namespace mp::node {
 
 class Children;
+Children* children_of(const void* data);
 
 /// One child.
 ///
 ///   handle     ours until forget(); the exit watch polls it
+///   status     -1, or where a forkserver tells its exit code; ours until forget()
 ///   doorbell   -1, or an eventfd of ours until quiet(); the bell watch polls it
 struct Child {
   Children* owner;
   uint32_t id;
   int handle;
+  int status = -1;
   int doorbell = -1;
   bool ends_with_us = true;  // false: detached
   bool ended = false;
@@ -44,8 +47,8 @@ class Children {
   Children& operator=(const Children&) = delete;
 
   void set_dispatch(napi_value function);
-  /// Takes over both descriptors, whether it succeeds or not.
-  platform::Failure add(int handle, int doorbell, bool ends_with_us, Child** out);
+  /// Takes over the descriptors, whether it succeeds or not. `status` is -1 for a child that is ours to collect.
+  platform::Failure add(int handle, int status, int doorbell, bool ends_with_us, Child** out);
   Child* find(uint32_t id);
   /// Collects the child's end if it has come; sync and async callers both read it from the child afterwards.
   bool reap(Child* child);

@@ -8,6 +8,7 @@
 
 #include "node/args.h"
 #include "node/child.h"
+#include "node/texts.h"
 
 namespace mp::node {
 namespace {
@@ -35,36 +36,6 @@ int self_handle() {
   }
   return cached.load();
 }
-
-// ---- Arguments
-// -----------------------------------------------------------------------------------------------------------
-
-std::string to_text(napi_env env, napi_value v) {
-  size_t size = 0;
-  napi_get_value_string_utf8(env, v, nullptr, 0, &size);
-  std::string text(size, '\0');
-  napi_get_value_string_utf8(env, v, text.data(), size + 1, &size);
-  return text;
-}
-
-/// A list of strings as exec wants it. The pointers live as long as the object.
-struct TextList {
-  std::vector<std::string> texts;
-  std::vector<char*> pointers;
-  TextList(napi_env env, napi_value list) {
-    uint32_t count = 0;
-    napi_get_array_length(env, list, &count);
-    for (uint32_t i = 0; i < count; ++i) {
-      napi_value item;
-      napi_get_element(env, list, i, &item);
-      texts.push_back(to_text(env, item));
-    }
-    for (auto& text : texts) pointers.push_back(text.data());
-    pointers.push_back(nullptr);
-  }
-};
-
-Children* children_of(const void* data) { return static_cast<Children*>(const_cast<void*>(data)); }
 
 bool is_null(napi_env env, napi_value v) {
   napi_valuetype type;
@@ -94,18 +65,11 @@ napi_value child_spawn(napi_env env, napi_callback_info info) {
   const TextList argv(env, args[1]), envp(env, args[2]);
   const bool has_cwd = !is_null(env, args[3]);
   const std::string cwd = has_cwd ? to_text(env, args[3]) : "";
-  std::vector<int> fds;
-  uint32_t fd_count = 0;
-  napi_get_array_length(env, args[4], &fd_count);
-  for (uint32_t i = 0; i < fd_count; ++i) {
-    napi_value fd;
-    napi_get_element(env, args[4], i, &fd);
-    fds.push_back(to_int32(env, fd));
-  }
+  const std::vector<int> fds = to_fds(env, args[4]);
   const int doorbell = to_int32(env, args[6]);
   const platform::SpawnRequest request = {
       file.c_str(), argv.pointers.data(),       envp.pointers.data(),  has_cwd ? cwd.c_str() : nullptr,
-      fds.data(),   static_cast<int>(fd_count), to_bool(env, args[5]),
+      fds.data(),   static_cast<int>(fds.size()), to_bool(env, args[5]),
   };
   platform::Spawned spawned;
   if (Failure f = platform::process_spawn(request, &spawned)) {
@@ -113,7 +77,7 @@ napi_value child_spawn(napi_env env, napi_callback_info info) {
     return throw_failure(env, f);
   }
   Child* child = nullptr;
-  if (Failure f = children_of(args.data)->add(spawned.handle, doorbell, to_bool(env, args[7]), &child)) {
+  if (Failure f = children_of(args.data)->add(spawned.handle, -1, doorbell, to_bool(env, args[7]), &child)) {
     return throw_failure(env, f);
   }
   napi_value result = object(env);
@@ -241,6 +205,8 @@ napi_value process_start(napi_env env, napi_callback_info info) {
 }  // namespace
 
 void init_files(napi_env env, napi_value exports);
+void init_fork_request(napi_env env, napi_value exports, Children* children);
+void init_forkserver(napi_env env, napi_value exports);
 
 void init_process(napi_env env, napi_value exports) {
   uv_loop_t* loop = nullptr;
@@ -265,6 +231,8 @@ void init_process(napi_env env, napi_value exports) {
   add_function(env, exports, "processFollow", process_follow);
   add_function(env, exports, "processStart", process_start);
   init_files(env, exports);
+  init_fork_request(env, exports, children);
+  init_forkserver(env, exports);
 }
 
 }  // namespace mp::node

@@ -223,6 +223,70 @@ Failure process_self_handle(int* handle);
 /// busy. SIGTERM first; SIGKILL 500 ms later if a handler of it did not end the process.
 Failure follow_parent(int parent_handle);
 
+// ---- Forking ---------------------------------------------------------------------------------------------------------
+//
+// A forkserver is a process that forks itself on request. It and its requesters talk over channels: connected pairs that
+// are passed on by inheritance and have no address. A message is one datagram, whole or not at all, with descriptors.
+
+/// Both ends are closed on exec.
+Failure channel_create(int* requester_end, int* server_end);
+
+inline constexpr int kForkFdMax = 16;
+inline constexpr int kRefusalBytes = 4096;
+
+struct Forked {
+  uint32_t pid;
+  int handle;  // waitable like that of a spawned process, although the server is its parent
+  int status;  // the end of a pipe that gives the exit code: see process_reap_forked
+};
+/// What the server answered. `refusal` is its sentence if it does not fork for a reason of its own (code EBUSY).
+struct ForkAnswer {
+  Forked forked;
+  char refusal[kRefusalBytes];
+};
+/// Has the server at the other end fork a child with these descriptors; the first three are its standard streams (-1:
+/// /dev/null), it is told where it finds the others. Waits for the answer while `interrupt` has `interrupt_value`.
+/// EPIPE or ECONNRESET: the server is gone; EPERM: it serves another user; EINTR: interrupted, the channel must be closed.
+/// After any failure no child runs on: one that was forked all the same ends before it does anything.
+Failure fork_request(int channel, const SpawnRequest& request, const Word* interrupt, uint32_t interrupt_value,
+                     ForkAnswer* answer);
+/// Gives the server a file to act upon before it serves what is sent later.
+Failure fork_tell(int channel, int file);
+/// The processes that the server has forked and that still run, as pairs of pids: requester, child. Returns how many
+/// numbers there are, at most `max`.
+Failure fork_census(int channel, uint32_t* pids, int max, int* count);
+/// As process_reap, for a forked process. 255 where the server died before it could tell the exit code.
+Failure process_reap_forked(int handle, int status, bool* ended, int32_t* exit_code);
+
+/// What a server's turn ended with.
+struct ForkTurn {
+  enum Kind : uint32_t {
+    idle,   // nothing is left to do now
+    over,   // the last requester has gone
+    told,   // fds[0] is the file of a fork_tell
+    child,  // this process is a new child: fds are those of its request, without the standard streams
+  } kind;
+  int fds[kForkFdMax];
+  int fd_count;
+  int go;              // child: see fork_confirmed
+  int channel;         // child: one of its own to the same server
+  uint32_t requester;  // child: the pid of who asked for it
+};
+/// Serves `first_channel` and those of the children until something is to be done by the caller; waits for requests only
+/// if `wait`. With a refusal (not null) no child is forked. SIGINT is ignored while it waits: it is for the program.
+/// Returns in the server and in each child. Allocates.
+Failure fork_serve(int first_channel, const char* refusal, bool wait, ForkTurn* turn);
+/// In a child: waits until its requester knows of it. False: it never will.
+bool fork_confirmed(int go);
+/// Lets V8's memory, which is kept out of children by default, go with a fork. Allocates.
+void fork_prepare();
+/// The names of this process's threads, one per line. Returns their number.
+int thread_names(char* names, size_t size);
+/// Random bytes of the kernel's own.
+Failure random_bytes(void* bytes, size_t size);
+/// Ends this process at once, without what C libraries and runtimes do at exit.
+[[noreturn]] void process_exit_now(int32_t code);
+
 // ---- Descriptors and signals -----------------------------------------------------------------------------------------
 
 Failure doorbell_create(int* fd);  // an eventfd, close-on-exec, non-blocking

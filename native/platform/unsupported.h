@@ -3,6 +3,7 @@
 #pragma once
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <chrono>
@@ -88,6 +89,21 @@ Failure process_reap(int, bool*, int32_t*) { return kUnsupported; }
 bool process_wait(int, int64_t, const Word*, uint32_t) { return true; }
 Failure process_self_handle(int*) { return kUnsupported; }
 Failure follow_parent(int) { return kUnsupported; }
+
+Failure channel_create(int*, int*) { return kUnsupported; }
+Failure fork_request(int, const SpawnRequest&, const Word*, uint32_t, ForkAnswer*) { return kUnsupported; }
+Failure fork_tell(int, int) { return kUnsupported; }
+Failure fork_census(int, uint32_t*, int, int*) { return kUnsupported; }
+Failure process_reap_forked(int, int, bool*, int32_t*) { return kUnsupported; }
+Failure fork_serve(int, const char*, bool, ForkTurn*) { return kUnsupported; }
+bool fork_confirmed(int) { return false; }
+void fork_prepare() {}
+int thread_names(char* names, size_t) {
+  *names = 0;
+  return 0;
+}
+Failure random_bytes(void*, size_t) { return kUnsupported; }
+[[noreturn]] void process_exit_now(int32_t code) { exit(code); }
 
 Failure doorbell_create(int*) { return kUnsupported; }
 void doorbell_ring(int) {}

@@ -1,7 +1,11 @@
 #include "platform/platform.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include <initializer_list>
 
@@ -48,5 +52,27 @@ Failure thread_start(const char* name, void (*body)(void*), void* argument, Thre
 }
 
 void thread_join(Thread thread) { pthread_join(thread.handle, nullptr); }
+
+int thread_names(char* names, size_t size) {
+  *names = 0;
+  DIR* tasks = opendir("/proc/self/task");
+  if (tasks == nullptr) return 0;
+  int count = 0;
+  size_t at = 0;
+  while (const dirent* task = readdir(tasks)) {
+    if (task->d_name[0] == '.') continue;
+    count++;
+    char path[300];
+    snprintf(path, sizeof path, "/proc/self/task/%s/comm", task->d_name);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) continue;
+    const ssize_t n = at + 1 < size ? read(fd, names + at, size - at - 1) : 0;
+    close(fd);
+    if (n > 0) at += static_cast<size_t>(n);
+  }
+  closedir(tasks);
+  names[at] = 0;
+  return count;
+}
 
 }  // namespace mp::platform

@@ -1,0 +1,158 @@
+// Starting processes through a forkserver, for TypeScript. The server is one for all threads of this process.
+#include <node_api.h>
+
+#include <mutex>
+
+#include "node/child.h"
+#include "node/texts.h"
+
+namespace mp::node {
+namespace {
+
+using platform::Failure;
+
+/// The server this process uses. `generation` counts servers: 0, none yet; who finds one dead says which one it means.
+struct Client {
+  std::mutex mutex;
+  int channel = -1;
+  int server = -1;  // its handle, if this process started it
+  uint32_t generation = 0;
+};
+
+Client& client() {
+  static Client c;
+  return c;
+}
+
+constexpr int kCensusMax = 1 << 16;
+constexpr int64_t kServerEndNs = 2'000'000'000;
+
+/// forkserverLaunch(generation, file, argv, envp, fds): starts a server, unless another thread has done so since that
+/// generation; its channel becomes its next descriptor. Gives the generation there is now.
+napi_value launch(napi_env env, napi_callback_info info) {
+  Args<5> args(env, info);
+  const std::string file = to_text(env, args[1]);
+  const TextList argv(env, args[2]), envp(env, args[3]);
+  std::vector<int> fds = to_fds(env, args[4]);
+  Client& c = client();
+  const std::lock_guard guard(c.mutex);
+  if (c.generation != to_uint32(env, args[0]) || c.channel >= 0) return uint32(env, c.generation);
+  int ours = -1, its = -1;
+  if (Failure f = platform::channel_create(&ours, &its)) return throw_failure(env, f);
+  fds.push_back(its);
+  const platform::SpawnRequest request = {
+      file.c_str(), argv.pointers.data(), envp.pointers.data(), nullptr, fds.data(), static_cast<int>(fds.size()),
+      false};
+  platform::Spawned server;
+  const Failure failed = platform::process_spawn(request, &server);
+  platform::close_fd(its);
+  if (failed) {
+    platform::close_fd(ours);
+    return throw_failure(env, failed);
+  }
+  c.channel = ours;
+  c.server = server.handle;
+  return uint32(env, ++c.generation);
+}
+
+/// forkserverDrop(generation, isDead): gives up a server; its exit code if it was ours and is dead, else null.
+napi_value drop(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  Client& c = client();
+  const std::lock_guard guard(c.mutex);
+  if (c.generation != to_uint32(env, args[0]) || c.channel < 0) return null(env);
+  platform::close_fd(c.channel);
+  c.channel = -1;
+  bool ended = false;
+  int32_t exit_code = 0;
+  if (c.server >= 0) {
+    if (to_bool(env, args[1]))
+      platform::process_wait(c.server, platform::monotonic_now() + kServerEndNs, nullptr, 0);
+    platform::process_reap(c.server, &ended, &exit_code);
+    platform::close_fd(c.server);
+    c.server = -1;
+  }
+  return ended ? int32(env, exit_code) : null(env);
+}
+
+/// forkserverGeneration(): of the server there is; 0: there is none.
+napi_value generation(napi_env env, napi_callback_info) {
+  const std::lock_guard guard(client().mutex);
+  return uint32(env, client().channel < 0 ? 0 : client().generation);
+}
+
+/// forkserverAdopt(channel): a forked child's own to the server it came from; -1: it has none.
+napi_value adopt(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  const std::lock_guard guard(client().mutex);
+  client().channel = to_int32(env, args[0]);
+  client().server = -1;
+  ++client().generation;
+  return nullptr;
+}
+
+/// forkserverTell(file)
+napi_value tell(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  const std::lock_guard guard(client().mutex);
+  if (Failure f = platform::fork_tell(client().channel, to_int32(env, args[0]))) return throw_failure(env, f);
+  return nullptr;
+}
+
+/// forkserverCensus(): [requester's pid, child's pid, …]; empty without a server.
+napi_value census(napi_env env, napi_callback_info) {
+  napi_value list;
+  napi_create_array(env, &list);
+  const std::lock_guard guard(client().mutex);
+  if (client().channel < 0) return list;
+  std::vector<uint32_t> pids(kCensusMax);
+  int count = 0;
+  if (platform::fork_census(client().channel, pids.data(), kCensusMax, &count)) return list;
+  // The last one says that there are no more.
+  for (int i = 0; i + 1 < count; ++i)
+    napi_set_element(env, list, static_cast<uint32_t>(i), uint32(env, pids[static_cast<size_t>(i)]));
+  return list;
+}
+
+/// childFork(fds, newSession, doorbell, endsWithUs): { id, pid }, or the server's refusal as text. Takes over the
+/// doorbell if it succeeds.
+napi_value child_fork(napi_env env, napi_callback_info info) {
+  Args<4> args(env, info);
+  const std::vector<int> fds = to_fds(env, args[0]);
+  const platform::SpawnRequest request = {
+      nullptr, nullptr, nullptr, nullptr, fds.data(), static_cast<int>(fds.size()), to_bool(env, args[1])};
+  platform::ForkAnswer answer{};
+  {
+    platform::interrupt_watch();
+    const platform::Word* word = platform::interrupt_word();
+    const std::lock_guard guard(client().mutex);
+    const uint32_t before = word->load(std::memory_order_acquire);
+    const Failure failed = platform::fork_request(client().channel, request, word, before, &answer);
+    if (failed.code != 0 && *answer.refusal != 0) return string(env, answer.refusal);
+    if (failed) return throw_failure(env, failed);
+  }
+  Child* child = nullptr;
+  if (Failure f = children_of(args.data)
+                      ->add(answer.forked.handle, answer.forked.status, to_int32(env, args[2]),
+                            to_bool(env, args[3]), &child)) {
+    return throw_failure(env, f);
+  }
+  napi_value result = object(env);
+  set(env, result, "id", uint32(env, child->id));
+  set(env, result, "pid", uint32(env, answer.forked.pid));
+  return result;
+}
+
+}  // namespace
+
+void init_fork_request(napi_env env, napi_value exports, Children* children) {
+  add_function(env, exports, "forkserverLaunch", launch);
+  add_function(env, exports, "forkserverDrop", drop);
+  add_function(env, exports, "forkserverGeneration", generation);
+  add_function(env, exports, "forkserverAdopt", adopt);
+  add_function(env, exports, "forkserverTell", tell);
+  add_function(env, exports, "forkserverCensus", census);
+  add_function(env, exports, "childFork", child_fork, children);
+}
+
+}  // namespace mp::node

@@ -1,0 +1,48 @@
+// Messages between a forkserver and its requesters: datagrams with descriptors.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+
+#include "platform/platform.h"
+
+namespace mp::platform {
+
+enum class ForkKind : uint32_t { start = 1, tell = 2, census = 3 };
+inline constexpr uint32_t kForkMagic = 0x4b46504d;
+/// Of a start, before what the requester passes on.
+enum ForkFd : int { kStatusFd, kGoFd, kStreamFds, kOtherFds = kStreamFds + 3 };
+
+struct ForkHeader {
+  uint32_t magic = kForkMagic;
+  ForkKind kind;
+  uint32_t fd_count;
+  uint32_t new_session;
+};
+
+/// Begins the answer to a start; the child's handle comes with it, and after a refusal its sentence.
+struct ForkReply {
+  uint32_t magic = kForkMagic;
+  int32_t code = 0;
+  uint32_t pid = 0;
+  char syscall[20] = "";
+};
+
+/// What came with a datagram. Whoever receives closes what it does not keep.
+struct Received {
+  ssize_t size = 0;  // 0: the other end is closed
+  int fds[kForkFdMax];
+  int fd_count = 0;
+  bool cut = false;  // this process cannot have so many descriptors, or the message is longer than it may be
+  bool same_user = false;
+  pid_t sender = 0;
+};
+
+/// Never raises SIGPIPE.
+Failure datagram_send(int fd, const void* data, size_t size, const int* fds, int fd_count);
+/// `wait` false: EAGAIN if there is none. `same_user` and `sender` are known where the socket asks for them.
+Failure datagram_receive(int fd, void* data, size_t size, bool wait, Received* out);
+void close_all(const int* fds, int count);
+
+}  // namespace mp::platform

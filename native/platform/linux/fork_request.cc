@@ -1,0 +1,151 @@
+// The requester's side of a forkserver.
+//
+//   requester                          server                       child
+//   send: descriptors, `status`, `go`
+//                                      fork
+//                                      send: pid, its handle        mends itself, reads `go`
+//   receive; writes to `go`
+//                                                                   runs
+//                                      collects it, writes `status`
+//
+// Death  Of the requester before it knows of the child: `go` ends without a byte, and so does the child. Of the server:
+//        the channel ends, here or in the middle of a request; children that run are not touched, their exit code is
+//        lost with `status`.
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "platform/linux/channel.h"
+
+namespace mp::platform {
+namespace {
+
+constexpr int kInterruptPollMs = 50;
+/// From the death of a child until its server has collected it. A server that was stopped tells never.
+constexpr int kStatusWaitMs = 2000;
+
+bool readable(int fd, int timeout_ms) {
+  pollfd watch{fd, POLLIN, 0};
+  return poll(&watch, 1, timeout_ms) == 1;
+}
+
+/// Everything a request opens; what is still here at its end is closed.
+struct Opened {
+  int status[2] = {-1, -1};
+  int go[2] = {-1, -1};
+  int nothing = -1;
+  ~Opened() {
+    close_all(status, 2);
+    close_all(go, 2);
+    close_all(&nothing, 1);
+  }
+};
+
+struct Answer {
+  ForkReply reply;
+  char refusal[kRefusalBytes];
+};
+
+Failure await_answer(int channel, const Word* interrupt, uint32_t interrupt_value, Answer* answer,
+                     Received* received) {
+  while (!readable(channel, kInterruptPollMs)) {
+    if (interrupt->load(std::memory_order_acquire) != interrupt_value) return {EINTR, "recvmsg"};
+  }
+  if (Failure f = datagram_receive(channel, answer, sizeof *answer - 1, true, received)) return f;
+  if (received->size == 0) return {ECONNRESET, "recvmsg"};
+  if (received->size < static_cast<ssize_t>(sizeof answer->reply) || answer->reply.magic != kForkMagic)
+    return {EPROTO, "recvmsg"};
+  reinterpret_cast<char*>(answer)[received->size] = 0;
+  return {};
+}
+
+/// The names of calls are literals elsewhere; this one came as text.
+const char* name_of_call(const char* text) {
+  for (const char* known : {"fork", "socketpair", "pidfd_open", "recvmsg", "getuid", "refused"}) {
+    if (strncmp(known, text, sizeof ForkReply{}.syscall) == 0) return known;
+  }
+  return "fork";
+}
+
+}  // namespace
+
+Failure fork_request(int channel, const SpawnRequest& request, const Word* interrupt, uint32_t interrupt_value,
+                     ForkAnswer* out) {
+  if (request.fd_count < 3 || request.fd_count + kStreamFds > kForkFdMax) return {EINVAL, "sendmsg"};
+  Opened opened;
+  if (pipe2(opened.status, O_CLOEXEC) < 0 || pipe2(opened.go, O_CLOEXEC) < 0) return {errno, "pipe2"};
+  int fds[kForkFdMax] = {opened.status[1], opened.go[0]};
+  for (int i = 0; i < request.fd_count; i++) {
+    if (request.fds[i] < 0 && opened.nothing < 0 &&
+        (opened.nothing = open("/dev/null", O_RDWR | O_CLOEXEC)) < 0)
+      return {errno, "open"};
+    fds[kStreamFds + i] = request.fds[i] < 0 ? opened.nothing : request.fds[i];
+  }
+  const int fd_count = kStreamFds + request.fd_count;
+  const ForkHeader header{kForkMagic, ForkKind::start, static_cast<uint32_t>(fd_count), request.new_session};
+  if (Failure f = datagram_send(channel, &header, sizeof header, fds, fd_count)) return f;
+  // Or the death of the server, and of the child, would not be seen.
+  close(opened.status[1]);
+  close(opened.go[0]);
+  opened.status[1] = opened.go[0] = -1;
+
+  Answer answer;
+  Received received;
+  if (Failure f = await_answer(channel, interrupt, interrupt_value, &answer, &received)) {
+    close_all(received.fds, received.fd_count);
+    return f;
+  }
+  Failure failed{answer.reply.code, name_of_call(answer.reply.syscall)};
+  if (failed.code == EBUSY) memcpy(out->refusal, answer.refusal, sizeof answer.refusal);
+  if (!failed && received.fd_count != 1) failed = {EMFILE, "recvmsg"};
+  const char go = 1;
+  if (!failed && write(opened.go[1], &go, 1) != 1 && errno != EPIPE) failed = {errno, "write"};
+  if (failed) {
+    close_all(received.fds, received.fd_count);
+    return failed;
+  }
+  out->forked = {answer.reply.pid, received.fds[0], opened.status[0]};
+  opened.status[0] = -1;
+  return {};
+}
+
+Failure fork_tell(int channel, int file) {
+  const ForkHeader header{kForkMagic, ForkKind::tell, 1, 0};
+  return datagram_send(channel, &header, sizeof header, &file, 1);
+}
+
+Failure fork_census(int channel, uint32_t* pids, int max, int* count) {
+  const ForkHeader header{kForkMagic, ForkKind::census, 0, 0};
+  if (Failure f = datagram_send(channel, &header, sizeof header, nullptr, 0)) return f;
+  Received received;
+  Failure failed =
+      datagram_receive(channel, pids, sizeof *pids * static_cast<size_t>(max), true, &received);
+  close_all(received.fds, received.fd_count);
+  if (!failed && received.size == 0) failed = {ECONNRESET, "recvmsg"};
+  *count = failed ? 0 : static_cast<int>(received.size / static_cast<ssize_t>(sizeof *pids));
+  return failed;
+}
+
+Failure process_reap_forked(int handle, int status, bool* ended, int32_t* exit_code) {
+  *ended = false;
+  if (!readable(handle, 0)) return {};
+  *ended = true;
+  *exit_code = 255;
+  int32_t told;
+  if (readable(status, kStatusWaitMs) && read(status, &told, sizeof told) == sizeof told) *exit_code = told;
+  return {};
+}
+
+bool fork_confirmed(int go) {
+  char byte;
+  ssize_t n;
+  do {
+    n = read(go, &byte, 1);
+  } while (n < 0 && errno == EINTR);
+  close(go);
+  return n == 1;
+}
+
+}  // namespace mp::platform

@@ -1,0 +1,275 @@
+// The forkserver's side: one thread, one poll over its requesters and its children.
+//
+// It is the parent of all children: it collects them and tells their exit codes. It never reads what a requester sends a
+// child, so a slow, huge or hostile message is that child's business alone.
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "platform/linux/channel.h"
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+namespace mp::platform {
+namespace {
+
+/// Taken from the program while the server waits, with what they do meanwhile.
+const struct {
+  int signal;
+  void (*action)(int);
+} kTaken[] = {{SIGINT, SIG_IGN}, {SIGTERM, SIG_DFL}, {SIGHUP, SIG_DFL}, {SIGCHLD, SIG_DFL}};
+constexpr int kTakenCount = sizeof kTaken / sizeof *kTaken;
+
+struct ServedChild {
+  uint32_t requester;
+  pid_t pid;
+  int handle;
+  int status;
+};
+
+struct Server {
+  std::vector<int> channels;
+  std::vector<ServedChild> children;
+};
+
+/// Of this process; a child empties it.
+Server& server() {
+  static Server s;
+  return s;
+}
+
+/// While it lives the signals are the server's. A child's constructor is the server's, its destructor its own.
+class Signals {
+ public:
+  Signals() {
+    for (int i = 0; i < kTakenCount; i++) {
+      struct sigaction ours;
+      memset(&ours, 0, sizeof ours);
+      ours.sa_handler = kTaken[i].action;
+      sigaction(kTaken[i].signal, &ours, &before_[i]);
+    }
+  }
+  ~Signals() {
+    for (int i = 0; i < kTakenCount; i++) sigaction(kTaken[i].signal, &before_[i], nullptr);
+  }
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+ private:
+  struct sigaction before_[kTakenCount];
+};
+
+void collect(const ServedChild& child) {
+  int status = 0;
+  while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  const int32_t code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  // Four bytes fit into an empty pipe; nobody may be there to read them.
+  [[maybe_unused]] const ssize_t written = write(child.status, &code, sizeof code);
+  close(child.status);
+  close(child.handle);
+}
+
+/// What a new child does with its request before anything else. The reasons go nowhere: it has no streams yet.
+void become_child(const Received& received, bool new_session) {
+  for (const int channel : server().channels) close(channel);
+  for (const ServedChild& child : server().children) {
+    close(child.handle);
+    close(child.status);
+  }
+  server().channels.clear();
+  server().children.clear();
+  close(received.fds[kStatusFd]);
+  if (new_session && setsid() < 0) _exit(127);
+  for (int i = 0; i < 3; i++) {
+    if (dup2(received.fds[kStreamFds + i], i) < 0) _exit(127);
+    close(received.fds[kStreamFds + i]);
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
+}
+
+/// Forks. True in the child; in the server *reply says how it went, and *handle is the child's.
+bool fork_child(const Received& received, bool new_session, ForkReply* reply, int* handle, ForkTurn* turn) {
+  const auto fail = [&](const char* call) {
+    reply->code = errno;
+    snprintf(reply->syscall, sizeof reply->syscall, "%s", call);
+    return false;
+  };
+  int its_end, our_end;
+  if (channel_create(&its_end, &our_end)) return fail("socketpair");
+  const pid_t pid = fork();
+  if (pid < 0) {
+    fail("fork");
+    close(its_end);
+    close(our_end);
+    return false;
+  }
+  if (pid == 0) {
+    close(our_end);
+    become_child(received, new_session);
+    *turn = {ForkTurn::child, {}, 0, received.fds[kGoFd], its_end, static_cast<uint32_t>(received.sender)};
+    for (int i = kOtherFds; i < received.fd_count; i++) turn->fds[turn->fd_count++] = received.fds[i];
+    return true;
+  }
+  close(its_end);
+  *handle = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  if (*handle < 0) {
+    fail("pidfd_open");
+    kill(pid, SIGKILL);
+    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    close(our_end);
+    return false;
+  }
+  reply->pid = static_cast<uint32_t>(pid);
+  server().channels.push_back(our_end);
+  server().children.push_back(
+      {static_cast<uint32_t>(received.sender), pid, *handle, received.fds[kStatusFd]});
+  return false;
+}
+
+/// Answers a request for a child. True in the child.
+bool start(int channel, const ForkHeader& header, const Received& received, const char* refusal,
+           ForkTurn* turn) {
+  struct {
+    ForkReply reply;
+    char refusal[kRefusalBytes];
+  } answer;
+  size_t size = sizeof answer.reply;
+  int handle = -1;
+  answer.reply = {};
+  const auto deny = [&](int code, const char* call) {
+    answer.reply.code = code;
+    snprintf(answer.reply.syscall, sizeof answer.reply.syscall, "%s", call);
+  };
+  if (received.cut || received.fd_count < kOtherFds) {
+    deny(EMFILE, "recvmsg");
+  } else if (!received.same_user) {
+    deny(EPERM, "getuid");
+  } else if (refusal != nullptr) {
+    deny(EBUSY, "refused");
+    size += static_cast<size_t>(snprintf(answer.refusal, sizeof answer.refusal, "%.4000s", refusal));
+  } else if (fork_child(received, header.new_session != 0, &answer.reply, &handle, turn)) {
+    return true;
+  }
+  datagram_send(channel, &answer, size, &handle, handle < 0 ? 0 : 1);
+  // A child's status stays with us until we have told it.
+  const int kept = handle < 0 ? 0 : 1;
+  close_all(received.fds + kept, received.fd_count - kept);
+  return false;
+}
+
+void census(int channel) {
+  std::vector<uint32_t> pids;
+  for (const ServedChild& child : server().children) {
+    pids.push_back(child.requester);
+    pids.push_back(static_cast<uint32_t>(child.pid));
+  }
+  pids.push_back(0);  // or it would look like the end of the channel
+  datagram_send(channel, pids.data(), pids.size() * sizeof pids[0], nullptr, 0);
+}
+
+/// One message of a channel. True: the caller has something to do.
+bool serve_message(size_t at, const char* refusal, ForkTurn* turn) {
+  const int channel = server().channels[at];
+  ForkHeader header{};
+  Received received;
+  Failure failed = datagram_receive(channel, &header, sizeof header, false, &received);
+  if (failed.code == EAGAIN) return false;
+  const bool whole = !failed && received.size == sizeof header && header.magic == kForkMagic;
+  if (whole && header.kind == ForkKind::start) return start(channel, header, received, refusal, turn);
+  if (whole && header.kind == ForkKind::census) {
+    close_all(received.fds, received.fd_count);
+    census(channel);
+    return false;
+  }
+  if (whole && header.kind == ForkKind::tell && received.same_user && received.fd_count == 1) {
+    *turn = {ForkTurn::told, {received.fds[0]}, 1, -1, -1, static_cast<uint32_t>(received.sender)};
+    return true;
+  }
+  // The end of the channel, or somebody who does not speak our language.
+  close_all(received.fds, received.fd_count);
+  close(channel);
+  server().channels.erase(server().channels.begin() + static_cast<std::ptrdiff_t>(at));
+  return false;
+}
+
+}  // namespace
+
+Failure fork_serve(int first_channel, const char* refusal, bool wait, ForkTurn* turn) {
+  static bool opened = false;
+  if (!opened) server().channels.push_back(first_channel);
+  opened = true;
+  const Signals signals;
+  std::vector<pollfd> watches;
+  for (;;) {
+    *turn = {server().channels.empty() ? ForkTurn::over : ForkTurn::idle, {}, 0, -1, -1, 0};
+    if (turn->kind == ForkTurn::over) return {};
+    const size_t channels = server().channels.size(), children = server().children.size();
+    watches.clear();
+    for (const int channel : server().channels) watches.push_back({channel, POLLIN, 0});
+    for (const ServedChild& child : server().children) watches.push_back({child.handle, POLLIN, 0});
+    const int ready = poll(watches.data(), watches.size(), wait ? -1 : 0);
+    if (ready < 0 && errno != EINTR) return {errno, "poll"};
+    if (ready < 0) continue;
+    if (ready == 0) return {};
+    // Ends first: they give back descriptors and places among processes. From behind, as entries vanish.
+    for (size_t i = children; i-- > 0;) {
+      if (watches[channels + i].revents == 0) continue;
+      collect(server().children[i]);
+      server().children.erase(server().children.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    for (size_t i = channels; i-- > 0;) {
+      if (watches[i].revents != 0 && serve_message(i, refusal, turn)) return {};
+    }
+  }
+}
+
+void fork_prepare() {
+  FILE* maps = fopen("/proc/self/maps", "re");
+  if (maps == nullptr) return;
+  char line[512];
+  while (fgets(line, sizeof line, maps) != nullptr) {
+    unsigned long from, to, inode;
+    char access[8];
+    // Private and of no file; what else there is stays as its owner wants it.
+    if (sscanf(line, "%lx-%lx %7s %*x %*s %lu", &from, &to, access, &inode) == 4 && inode == 0 &&
+        access[3] == 'p' && strstr(line, "[v") == nullptr)
+      madvise(reinterpret_cast<void*>(from), to - from, MADV_DOFORK);
+  }
+  fclose(maps);
+}
+
+Failure random_bytes(void* bytes, size_t size) {
+  auto* at = static_cast<char*>(bytes);
+  while (size > 0) {
+    const ssize_t n = getrandom(at, size, 0);
+    if (n < 0 && errno != EINTR) return {errno, "getrandom"};
+    if (n <= 0) continue;
+    at += n;
+    size -= static_cast<size_t>(n);
+  }
+  return {};
+}
+
+[[noreturn]] void process_exit_now(int32_t code) {
+  fflush(nullptr);
+  _exit(code & 0xff);
+}
+
+}  // namespace mp::platform
