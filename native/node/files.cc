@@ -95,6 +95,14 @@ napi_value fd_private(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/// fdMove(fd, to)
+napi_value fd_move(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  if (Failure f = platform::move_fd(to_int32(env, args[0]), to_int32(env, args[1])))
+    return throw_failure(env, f);
+  return nullptr;
+}
+
 }  // namespace
 
 void init_files(napi_env env, napi_value exports) {
@@ -108,6 +116,7 @@ void init_files(napi_env env, napi_value exports) {
   add_function(env, exports, "pipeCreate", pipe_create);
   add_function(env, exports, "fdClose", fd_close);
   add_function(env, exports, "fdPrivate", fd_private);
+  add_function(env, exports, "fdMove", fd_move);
 }
 
 }  // namespace mp::node

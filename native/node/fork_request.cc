@@ -15,7 +15,6 @@ using platform::Failure;
 struct Client {
   std::mutex mutex;
   int channel = -1;
-  int server = -1;  // its handle, if this process started it
   uint32_t generation = 0;
 };
 
@@ -25,18 +24,17 @@ Client& client() {
 }
 
 constexpr int kCensusMax = 1 << 16;
-constexpr int64_t kServerEndNs = 2'000'000'000;
 
-/// forkserverLaunch(generation, file, argv, envp, fds): starts a server, unless another thread has done so since that
-/// generation; its channel becomes its next descriptor. Gives the generation there is now.
+/// forkserverLaunch(file, argv, envp, fds): starts a server, as a child that does not end with us; its channel becomes its
+/// next descriptor. Gives its id, or null if another thread was faster.
 napi_value launch(napi_env env, napi_callback_info info) {
-  Args<5> args(env, info);
-  const std::string file = to_text(env, args[1]);
-  const TextList argv(env, args[2]), envp(env, args[3]);
-  std::vector<int> fds = to_fds(env, args[4]);
+  Args<4> args(env, info);
+  const std::string file = to_text(env, args[0]);
+  const TextList argv(env, args[1]), envp(env, args[2]);
+  std::vector<int> fds = to_fds(env, args[3]);
   Client& c = client();
   const std::lock_guard guard(c.mutex);
-  if (c.generation != to_uint32(env, args[0]) || c.channel >= 0) return uint32(env, c.generation);
+  if (c.channel >= 0) return null(env);
   int ours = -1, its = -1;
   if (Failure f = platform::channel_create(&ours, &its)) return throw_failure(env, f);
   fds.push_back(its);
@@ -50,29 +48,26 @@ napi_value launch(napi_env env, napi_callback_info info) {
     platform::close_fd(ours);
     return throw_failure(env, failed);
   }
+  Child* child = nullptr;
+  if (Failure f = children_of(args.data)->add(server.handle, -1, -1, false, &child)) {
+    platform::close_fd(ours);
+    return throw_failure(env, f);
+  }
+  child->owner->keep_alive(child, false);
   c.channel = ours;
-  c.server = server.handle;
-  return uint32(env, ++c.generation);
+  ++c.generation;
+  return uint32(env, child->id);
 }
 
-/// forkserverDrop(generation, isDead): gives up a server; its exit code if it was ours and is dead, else null.
+/// forkserverDrop(generation): gives up that server. It ends when its last requester has gone.
 napi_value drop(napi_env env, napi_callback_info info) {
-  Args<2> args(env, info);
+  Args<1> args(env, info);
   Client& c = client();
   const std::lock_guard guard(c.mutex);
-  if (c.generation != to_uint32(env, args[0]) || c.channel < 0) return null(env);
+  if (c.generation != to_uint32(env, args[0]) || c.channel < 0) return nullptr;
   platform::close_fd(c.channel);
   c.channel = -1;
-  bool ended = false;
-  int32_t exit_code = 0;
-  if (c.server >= 0) {
-    if (to_bool(env, args[1]))
-      platform::process_wait(c.server, platform::monotonic_now() + kServerEndNs, nullptr, 0);
-    platform::process_reap(c.server, &ended, &exit_code);
-    platform::close_fd(c.server);
-    c.server = -1;
-  }
-  return ended ? int32(env, exit_code) : null(env);
+  return nullptr;
 }
 
 /// forkserverGeneration(): of the server there is; 0: there is none.
@@ -81,21 +76,22 @@ napi_value generation(napi_env env, napi_callback_info) {
   return uint32(env, client().channel < 0 ? 0 : client().generation);
 }
 
-/// forkserverAdopt(channel): a forked child's own to the server it came from; -1: it has none.
+/// forkserverAdopt(channel): a forked child's own to the server it came from.
 napi_value adopt(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const std::lock_guard guard(client().mutex);
   client().channel = to_int32(env, args[0]);
-  client().server = -1;
   ++client().generation;
   return nullptr;
 }
 
-/// forkserverTell(file)
+/// forkserverTell(fds)
 napi_value tell(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
+  const std::vector<int> fds = to_fds(env, args[0]);
   const std::lock_guard guard(client().mutex);
-  if (Failure f = platform::fork_tell(client().channel, to_int32(env, args[0]))) return throw_failure(env, f);
+  if (Failure f = platform::fork_tell(client().channel, fds.data(), static_cast<int>(fds.size())))
+    return throw_failure(env, f);
   return nullptr;
 }
 
@@ -146,7 +142,7 @@ napi_value child_fork(napi_env env, napi_callback_info info) {
 }  // namespace
 
 void init_fork_request(napi_env env, napi_value exports, Children* children) {
-  add_function(env, exports, "forkserverLaunch", launch);
+  add_function(env, exports, "forkserverLaunch", launch, children);
   add_function(env, exports, "forkserverDrop", drop);
   add_function(env, exports, "forkserverGeneration", generation);
   add_function(env, exports, "forkserverAdopt", adopt);

@@ -250,8 +250,8 @@ struct ForkAnswer {
 /// After any failure no child runs on: one that was forked all the same ends before it does anything.
 Failure fork_request(int channel, const SpawnRequest& request, const Word* interrupt, uint32_t interrupt_value,
                      ForkAnswer* answer);
-/// Gives the server a file to act upon before it serves what is sent later.
-Failure fork_tell(int channel, int file);
+/// Gives the server descriptors to act upon before it serves what is sent later.
+Failure fork_tell(int channel, const int* fds, int fd_count);
 /// The processes that the server has forked and that still run, as pairs of pids: requester, child. Returns how many
 /// numbers there are, at most `max`.
 Failure fork_census(int channel, uint32_t* pids, int max, int* count);
@@ -263,7 +263,7 @@ struct ForkTurn {
   enum Kind : uint32_t {
     idle,   // nothing is left to do now
     over,   // the last requester has gone
-    told,   // fds[0] is the file of a fork_tell
+    told,   // fds are those of a fork_tell
     child,  // this process is a new child: fds are those of its request, without the standard streams
   } kind;
   int fds[kForkFdMax];
@@ -298,6 +298,7 @@ Failure file_write_at(int fd, const void* bytes, size_t size, size_t offset);
 Failure file_resize(int fd, size_t size);
 void close_fd(int fd);
 Failure close_on_exec(int fd);  // programs this process starts do not get it
+Failure move_fd(int fd, int to);  // `to` is then what `fd` was, open in programs this process starts
 
 /// Counts SIGINT and SIGTERM that reached a handler of this program (default actions never return). Watched by blocking
 /// waits: a change means "interrupted". Call interrupt_watch() before each long wait: it puts the counter in front of

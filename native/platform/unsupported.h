@@ -92,7 +92,7 @@ Failure follow_parent(int) { return kUnsupported; }
 
 Failure channel_create(int*, int*) { return kUnsupported; }
 Failure fork_request(int, const SpawnRequest&, const Word*, uint32_t, ForkAnswer*) { return kUnsupported; }
-Failure fork_tell(int, int) { return kUnsupported; }
+Failure fork_tell(int, const int*, int) { return kUnsupported; }
 Failure fork_census(int, uint32_t*, int, int*) { return kUnsupported; }
 Failure process_reap_forked(int, int, bool*, int32_t*) { return kUnsupported; }
 Failure fork_serve(int, const char*, bool, ForkTurn*) { return kUnsupported; }
@@ -114,6 +114,7 @@ Failure file_write_at(int, const void*, size_t, size_t) { return kUnsupported; }
 Failure file_resize(int, size_t) { return kUnsupported; }
 void close_fd(int) {}
 Failure close_on_exec(int) { return kUnsupported; }
+Failure move_fd(int, int) { return kUnsupported; }
 
 Word* interrupt_word() {
   static Word never{0};

@@ -6,7 +6,7 @@
  */
 import { native } from '../native/load.js';
 import { attachArena } from '../memory/arena.js';
-import { childFd } from '../process/launch.js';
+import { arenaFd, childFd } from '../process/launch.js';
 import { Letter } from '../process/letter.js';
 import { Work } from '../process/work.js';
 import '../index.js';
@@ -14,9 +14,9 @@ import '../index.js';
 const letter = Letter.open(childFd.letter);
 if (letter.follows) native.processFollow(childFd.parent);
 // Programs started here are not ours: they get none of it.
-for (const fd of Object.values(childFd)) native.fdPrivate(fd);
+for (const fd of [arenaFd, ...Object.values(childFd)]) native.fdPrivate(fd);
 
 const work = new Work(letter);
 void work.perform(() => {
-  attachArena(childFd.arena);
+  attachArena(arenaFd);
 });

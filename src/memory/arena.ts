@@ -49,11 +49,24 @@ export function ensureArena(): void {
  * @throws MultiprocessingError `ERR_MP_LAYOUT_VERSION` if another version of multiproc made it
  */
 export function attachArena(fd: number): void {
+  mapArena(fd);
+  enter();
+}
+
+/** The same without taking part: a forkserver, for its children. What it preloads may take part all the same. */
+export function mapArena(fd: number): void {
   const problem = orFail('ERR_MP_MEMORY', `descriptor ${fd} cannot be opened as an arena`, () =>
     native.openArena(fd),
   );
   if (problem !== '') throw arenaError(problem);
+  mapWords();
+}
+
+/** A forked child: it is somebody else than the server, whose place in the arena it must not take for its own. */
+export function enterAfterFork(): void {
+  me = 0;
   enter();
+  Reference.openAgain();
 }
 
 function arenaError(problem: string): MultiprocessingError {
@@ -75,16 +88,21 @@ const arenaProblems = {
   ],
 } as const satisfies Record<string, readonly [code: string, message: string]>;
 
-function enter(): void {
+function mapWords(): void {
+  if (arenaId !== '') return;
   const slots = orFail('ERR_MP_UNSUPPORTED', 'this JavaScript runtime cannot use shared memory', mapSlots);
+  arenaId = native.arenaInfo()!.id.toString(16);
+  slotWords = new Int32Array(slots.buffer);
+  ({ cas } = slots);
+}
+
+function enter(): void {
+  mapWords();
   const owner = orFail(
     'ERR_MP_PARTICIPANTS',
     'no more JavaScript threads can join this process tree (4,095 are alive)',
     () => native.enter(threadId),
   );
-  arenaId = native.arenaInfo()!.id.toString(16);
-  slotWords = new Int32Array(slots.buffer);
-  ({ cas } = slots);
   me = owner;
 }
 
@@ -231,6 +249,17 @@ export class Reference {
       native.createBlock(kind, detail, bytes),
     );
     return new Reference(slot, kind);
+  }
+
+  /** In a forked child: what the server has open is open here, too. */
+  static openAgain(): void {
+    for (const { slot, generation, kind } of Reference.#open.values())
+      native.openObject(slot, generation, kind);
+  }
+
+  /** Whether something of this environment is held: see LocalState. */
+  static anyMustStay(): boolean {
+    return [...Reference.#open.values()].some((reference) => reference.local?.mustStay === true);
   }
 
   /** The object at an address; counts one more user. Throws ClosedError if it is gone. */

@@ -5,6 +5,20 @@ export const childEvent = { bell: 0, exit: 1 } as const;
 /** How `childWait` ended. */
 export const childWaited = { running: 0, ended: 1, interrupted: 2 } as const;
 
+/** How a turn of a forkserver ended; the numbers are native/platform/platform.h's ForkTurn. */
+export const forkTurn = { idle: 0, over: 1, told: 2, child: 3 } as const;
+
+export interface ForkTurn {
+  kind: number;
+  /** Of what a requester told, or sent to its child. */
+  fds: number[];
+  /** The rest is a child's: what tells whether its requester knows of it, and a channel to the server. */
+  go: number;
+  channel: number;
+  pid: number;
+  requester: number;
+}
+
 export interface ProcessBinding {
   /** One function for the events of all children of this environment. */
   childDispatch(dispatch: (id: number, event: number) => void): void;
@@ -37,6 +51,37 @@ export interface ProcessBinding {
   /** Ends and collects every running child of this environment that is not detached. Blocks up to half a second. */
   childrenEnd(): void;
 
+  /** As childSpawn, by this process's forkserver. A text is the server's refusal; then the doorbell is still ours. */
+  childFork(
+    fds: number[],
+    newSession: boolean,
+    doorbell: number,
+    endsWithUs: boolean,
+  ): { id: number; pid: number } | string;
+  /** Starts one with these descriptors and, after them, its end of the channel. Its id; null if there is one already. */
+  forkserverLaunch(file: string, argv: string[], env: string[], fds: number[]): number | null;
+  /** Says which one it is among those this process had; 0 if it has none. */
+  forkserverGeneration(): number;
+  forkserverDrop(generation: number): void;
+  forkserverTell(fds: number[]): void;
+  /** Whom it has forked for whom: requester's pid, child's pid, and so on. */
+  forkserverCensus(): number[];
+  /** In a forked child. */
+  forkserverAdopt(channel: number): void;
+
+  /** In a forkserver: serves until there is something to do. With a refusal no child is forked. */
+  forkServe(channel: number, refusal: string | null, wait: boolean): ForkTurn;
+  /** In a forked child: whether its requester knows of it. Waits. */
+  forkConfirmed(go: number): boolean;
+  /** Called with false whenever the event loop has run empty, and with true unless that made work. */
+  onDry(dry: (last: boolean) => void): void;
+  /** Ends this process without what Node does at exit. */
+  exitNow(code: number): never;
+  /** Fills it from the kernel's own source. */
+  randomBytes(into: ArrayBufferView | ArrayBuffer): void;
+  /** Of all threads of this process, each followed by a newline. */
+  threadNames(): string;
+
   /** 1 for the first process this one starts, and so on; counts over all worker threads. */
   processNumber(): number;
   /** Sets, or gives, how this process was started; '' in a main process. One text for all worker threads. */
@@ -59,4 +104,6 @@ export interface ProcessBinding {
   fdClose(fd: number): void;
   /** Programs this process starts do not get the descriptor. */
   fdPrivate(fd: number): void;
+  /** Makes `to` what `fd` is, and closes that. */
+  fdMove(fd: number, to: number): void;
 }

@@ -28,7 +28,27 @@ export interface ChildStart {
   onEnd: () => void;
 }
 
-const watched = new Map<number, Child>();
+/** What the addon's events are for: a child, or a forkserver. */
+export interface Watched {
+  /** Notices an end that has come. True once it has. */
+  poll(): boolean;
+  readLetter(): void;
+}
+
+const watched = new Map<number, Watched>();
+
+/** Collects the end of a process that is no Process, whenever it comes. */
+export function collectLater(id: number): void {
+  watched.set(id, {
+    poll() {
+      if (native.childReap(id) === null) return false;
+      watched.delete(id);
+      native.childForget(id, false);
+      return true;
+    },
+    readLetter() {},
+  });
+}
 
 /** Sentinels that nobody closed: the net under close(). */
 const forgotten = new FinalizationRegistry<number>((fd) => {
@@ -47,7 +67,7 @@ process.on('exit', () => {
   native.childrenEnd();
 });
 
-export class Child {
+export class Child implements Watched {
   readonly pid: number;
   exitCode: number | null = null;
   outcome: Outcome | null = null;

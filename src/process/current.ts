@@ -7,6 +7,8 @@ import type { Identity } from './launch.js';
 
 /** The script a child process runs. */
 export const entryPath = fileURLToPath(new URL('../entry/worker.js', import.meta.url));
+/** The script a forkserver runs. */
+export const forkserverPath = fileURLToPath(new URL('../entry/forkserver.js', import.meta.url));
 
 // The addon knows in worker threads of a child, the command line while modules are loaded before the child's entry.
 const text = native.processIdentity();
@@ -24,10 +26,23 @@ export function currentIdentity(): Identity | null {
 export function becomeChild(as: Identity): void {
   identity = as;
   isMainProcess = false;
+  isServer = false;
   native.processIdentity(JSON.stringify(as));
 }
 
+/** A forkserver, which is nobody that programs know. */
+export function becomeServer(): void {
+  isServer = true;
+  isMainProcess = false;
+}
+
+let isServer = false;
 let importing: string | null = null;
+
+/** Whether a process made here may be started later: nothing need be prepared for others. */
+export function mayPrepare(): boolean {
+  return !isServer && importing === null;
+}
 
 /** Runs `load`, and refuses to start processes meanwhile: a program that does so while it is imported would never end. */
 export async function whileImporting<T>(module: string, load: () => Promise<T>): Promise<T> {
@@ -41,6 +56,8 @@ export async function whileImporting<T>(module: string, load: () => Promise<T>):
 
 /** Throws ERR_MP_UNGUARDED while the module of this process's target is being imported. */
 export function checkMayStart(what: string): void {
+  if (isServer && importing === null)
+    throw new ProcessError('ERR_MP_STATE', `${what}: a process cannot be started by a module that is preloaded`);
   if (importing === null) return;
   throw new ProcessError(
     'ERR_MP_UNGUARDED',
@@ -53,7 +70,8 @@ function runsEntry(): boolean {
   const script = process.argv[1];
   if (script === undefined) return false;
   try {
-    return script === entryPath || realpathSync(script) === realpathSync(entryPath);
+    const entries = [entryPath, forkserverPath];
+    return entries.includes(script) || entries.map((e) => realpathSync(e)).includes(realpathSync(script));
   } catch {
     return false;
   }

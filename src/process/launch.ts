@@ -1,5 +1,6 @@
 /** What a process is told when it starts. */
 import type { FunctionRef } from '../transfer/function-ref.js';
+import type { StartMethod } from './start-method.js';
 
 /** Who a process is. Known to all its threads, through the addon. */
 export interface Identity {
@@ -10,12 +11,24 @@ export interface Identity {
   parent: { name: string; pid: number };
 }
 
+/** What a process has of its own. */
+export interface Surroundings {
+  argv: string[];
+  env: Record<string, string>;
+  cwd: string | null;
+  umask: number;
+}
+
 export interface Launch {
   identity: Identity;
   /** The parent environment's owner id, which gets references to what is shared in the result. */
   parentOwner: number;
   /** Set where the program's loaders must start in the parent's directory. */
   cwd: string | null;
+  /** What a forked child makes its own; null for others, which are started with it. */
+  surroundings: Surroundings | null;
+  /** What its processes are started by, unless its program chooses. */
+  startMethod: StartMethod;
   /** The subclass of Process to rebuild, if it is one. */
   job: FunctionRef | null;
   target: FunctionRef | null;
@@ -29,5 +42,18 @@ export interface LaunchMessage {
   this: Record<string, unknown>;
 }
 
-/** Where a child finds what it inherits, after its standard streams. */
-export const childFd = { arena: 3, letter: 4, doorbell: 5, parent: 6 } as const;
+/** Where a child finds what it inherits. */
+export interface ChildFds {
+  letter: number;
+  doorbell: number;
+  parent: number;
+}
+
+/** The arena of a process that was not forked but spawned. */
+export const arenaFd = 3;
+/** As start method spawn places them, after the standard streams; a forked child has them elsewhere. */
+export let childFd: Readonly<ChildFds> = { letter: 4, doorbell: 5, parent: 6 };
+
+export function setChildFds(fds: ChildFds): void {
+  childFd = fds;
+}

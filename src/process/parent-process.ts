@@ -5,7 +5,7 @@ import { native } from '../native/load.js';
 import { childWaited } from '../native/process-binding.js';
 import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from '../sync/wait-options.js';
 import { currentIdentity } from './current.js';
-import { childFd } from './launch.js';
+import { childFd, type Identity } from './launch.js';
 import { until } from './waiting.js';
 
 export class ParentProcess {
@@ -47,14 +47,16 @@ export class ParentProcess {
   }
 }
 
-let parent: ParentProcess | null | undefined;
+let parent: ParentProcess | null = null;
+/** Who we were when `parent` was made: a forkserver's child is somebody else. */
+let parentOf: Identity | null = null;
 
 /** The process that started this one; null in the main process. */
 export function parentProcess(): ParentProcess | null {
-  if (parent === undefined) {
-    const identity = currentIdentity();
+  const identity = currentIdentity();
+  if (identity !== parentOf)
     parent = identity === null ? null : new ParentProcess(identity.parent.name, identity.parent.pid);
-  }
+  parentOf = identity;
   return parent;
 }
 

@@ -13,7 +13,9 @@ import { checkMayStart, currentIdentity } from './current.js';
 import type { Identity } from './launch.js';
 import { checkOptions, readArguments, type CheckedOptions, type ProcessOptions } from './options.js';
 import { signalName, signalNumber } from './signals.js';
-import { spawn } from './spawn.js';
+import { startProcess } from './start.js';
+import { getStartMethod, type StartMethod } from './start-method.js';
+import { prepareToFork } from './forkserver/client.js';
 import { descendantsOf, signalDescendant } from './tree.js';
 
 /** First constructor argument of the objects the package makes itself: see Process.#adopt. */
@@ -24,6 +26,9 @@ export interface Adopted {
   identity: Identity;
   run: () => unknown;
 }
+
+/** On the classes that contexts make. */
+export const boundMethod = Symbol('multiproc.startMethod');
 
 const active = new Set<Process>();
 const graceMs = 500;
@@ -36,6 +41,9 @@ const graceMs = 500;
  */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- whatever the target returns
 export class Process<R = any> {
+  /** @internal Of a context's class and those below it: how their processes are started. */
+  static readonly [boundMethod]: StartMethod | null = null;
+
   readonly #options: CheckedOptions;
   readonly #path: number[];
   readonly #parentPid: number;
@@ -66,6 +74,8 @@ export class Process<R = any> {
       `${new.target.name || 'Process'}-${this.#path.join(':')}`;
     this.#daemon = adopted?.identity.daemon ?? this.#options.daemon ?? creator?.daemon ?? false;
     this.#parentPid = adopted === null ? process.pid : adopted.identity.parent.pid;
+    // The server's start takes as long as a Node's: it shall be ready when start() needs it.
+    if (adopted === null && startMethodOf(new.target) === 'forkserver') prepareToFork(this.#options);
   }
 
   /** What the process does: calls the target. Subclasses may override it; it then runs in the child, with the fields. */
@@ -88,7 +98,8 @@ export class Process<R = any> {
     checkMayStart(what);
     reapEnded();
 
-    const job = this.constructor === Process ? null : referenceTo(this.constructor);
+    const method = startMethodOf(this.constructor as typeof Process);
+    const job = isProgramsOwn(this.constructor) ? referenceTo(this.constructor) : null;
     const target = this.#target === null ? null : referenceOf(this.#target, what);
     const keepsAlive = !this.#daemon && !this.#options.detached;
     const launch = {
@@ -100,6 +111,8 @@ export class Process<R = any> {
       },
       parentOwner: ownOwnerId(),
       cwd: null,
+      surroundings: null,
+      startMethod: method,
       job,
       target,
     };
@@ -108,7 +121,7 @@ export class Process<R = any> {
       args: this.#args,
       this: job === null ? {} : Object.fromEntries(Object.entries(this)),
     };
-    const { streams, ...spawned } = spawn(message, this.#options, what);
+    const { streams, ...spawned } = startProcess(message, this.#options, method, what);
     this.#child = new Child({
       ...spawned,
       keepsAlive,
@@ -297,6 +310,15 @@ export class Process<R = any> {
   #misuse(code: string, message: string): ProcessError {
     return new ProcessError(code, message);
   }
+}
+
+function startMethodOf(processClass: typeof Process): StartMethod {
+  return processClass[boundMethod] ?? getStartMethod();
+}
+
+/** Whether a class is neither ours nor a context's, so that its run() is to be found in the child. */
+function isProgramsOwn(processClass: object): boolean {
+  return !Object.hasOwn(processClass, boundMethod);
 }
 
 function exitCodeText(code: number): string {

@@ -5,8 +5,11 @@ import { show } from '../native/arguments.js';
 export type StartMethod = 'spawn' | 'fork' | 'forkserver';
 
 const known: readonly StartMethod[] = ['spawn', 'fork', 'forkserver'];
-const available: readonly StartMethod[] = ['spawn'];
+const available: readonly StartMethod[] =
+  process.platform === 'linux' ? ['spawn', 'forkserver'] : ['spawn'];
 let chosen: StartMethod | null = null;
+/** What start() uses where nothing is chosen. */
+let byDefault = available[0]!;
 
 /**
  * Chooses how processes are started from now on, once per program; `force` allows another choice later.
@@ -14,18 +17,7 @@ let chosen: StartMethod | null = null;
  * such method or another one was chosen before
  */
 export function setStartMethod(method: StartMethod, { force = false }: { force?: boolean } = {}): void {
-  if (!known.includes(method)) {
-    throw new MultiprocessingError(
-      'ERR_MP_START_METHOD',
-      `setStartMethod(): there is no method ${show(method)}; there are ${known.join(', ')}`,
-    );
-  }
-  if (!available.includes(method)) {
-    throw new MultiprocessingError(
-      'ERR_MP_UNSUPPORTED',
-      `setStartMethod(): ${method} is not available here; getAllStartMethods() gives ${available.join(', ')}`,
-    );
-  }
+  checkStartMethod(method, 'setStartMethod()');
   if (chosen !== null && chosen !== method && !force) {
     throw new MultiprocessingError(
       'ERR_MP_START_METHOD',
@@ -35,9 +27,29 @@ export function setStartMethod(method: StartMethod, { force = false }: { force?:
   chosen = method;
 }
 
+export function checkStartMethod(method: StartMethod, what: string): void {
+  if (!known.includes(method)) {
+    throw new MultiprocessingError(
+      'ERR_MP_START_METHOD',
+      `${what}: there is no method ${show(method)}; there are ${known.join(', ')}`,
+    );
+  }
+  if (!available.includes(method)) {
+    throw new MultiprocessingError(
+      'ERR_MP_UNSUPPORTED',
+      `${what}: ${method} is not available here; getAllStartMethods() gives ${available.join(', ')}`,
+    );
+  }
+}
+
+/** In a child: its processes are started as it was. */
+export function inheritStartMethod(method: StartMethod): void {
+  byDefault = method;
+}
+
 /** The method that start() uses. */
 export function getStartMethod(): StartMethod {
-  return chosen ?? available[0]!;
+  return chosen ?? byDefault;
 }
 
 /** The methods available here, the default first. */

@@ -12,8 +12,12 @@ export interface Descendant {
 export function descendantsOf(pid: number): Descendant[] {
   const found: Descendant[] = [];
   const queue = [pid];
+  // To the system the children of a forkserver are its own, whoever asked for them.
+  const forked = native.forkserverCensus();
+  const forkedFor = (parent: number): number[] =>
+    forked.filter((_, i) => i % 2 === 1 && forked[i - 1] === parent);
   for (const parent of queue) {
-    for (const child of childrenOf(parent)) {
+    for (const child of [...childrenOf(parent), ...forkedFor(parent)]) {
       found.push({ pid: child, started: native.processStart(child) });
       queue.push(child);
     }

@@ -10,6 +10,8 @@ import type { FunctionRef } from '../transfer/function-ref.js';
 import { grant } from '../transfer/handle.js';
 import { becomeChild, currentIdentity, whileImporting } from './current.js';
 import { childFd, type LaunchMessage } from './launch.js';
+import { inheritStartMethod } from './start-method.js';
+import { takeSurroundings } from './forkserver/surroundings.js';
 import { letterState, type Letter } from './letter.js';
 import { becomeCurrent, currentProcess, Process } from './process.js';
 
@@ -42,12 +44,14 @@ export class Work {
 
   #open(): LaunchMessage {
     const message = decode(this.#letter.read()) as LaunchMessage;
-    const { identity, parentOwner, cwd } = message.launch;
+    const { identity, parentOwner, cwd, surroundings, startMethod } = message.launch;
     this.#parentOwner = parentOwner;
     becomeChild(identity);
+    inheritStartMethod(startMethod);
     setEnvironmentName(identity.name);
     this.#letter.attached();
     native.bellRing(childFd.doorbell);
+    if (surroundings !== null) takeSurroundings(surroundings);
     if (cwd !== null) process.chdir(cwd);
     return message;
   }

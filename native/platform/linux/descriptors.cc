@@ -77,4 +77,10 @@ Failure close_on_exec(int fd) {
   return {};
 }
 
+Failure move_fd(int fd, int to) {
+  if (dup2(fd, to) < 0) return {errno, "dup2"};
+  if (fd != to) close(fd);
+  return {};
+}
+
 }  // namespace mp::platform

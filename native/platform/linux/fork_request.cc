@@ -111,9 +111,9 @@ Failure fork_request(int channel, const SpawnRequest& request, const Word* inter
   return {};
 }
 
-Failure fork_tell(int channel, int file) {
-  const ForkHeader header{kForkMagic, ForkKind::tell, 1, 0};
-  return datagram_send(channel, &header, sizeof header, &file, 1);
+Failure fork_tell(int channel, const int* fds, int fd_count) {
+  const ForkHeader header{kForkMagic, ForkKind::tell, static_cast<uint32_t>(fd_count), 0};
+  return datagram_send(channel, &header, sizeof header, fds, fd_count);
 }
 
 Failure fork_census(int channel, uint32_t* pids, int max, int* count) {

@@ -198,8 +198,9 @@ bool serve_message(size_t at, const char* refusal, ForkTurn* turn) {
     census(channel);
     return false;
   }
-  if (whole && header.kind == ForkKind::tell && received.same_user && received.fd_count == 1) {
-    *turn = {ForkTurn::told, {received.fds[0]}, 1, -1, -1, static_cast<uint32_t>(received.sender)};
+  if (whole && header.kind == ForkKind::tell && received.same_user && received.fd_count > 0) {
+    *turn = {ForkTurn::told, {}, received.fd_count, -1, -1, static_cast<uint32_t>(received.sender)};
+    memcpy(turn->fds, received.fds, sizeof turn->fds);
     return true;
   }
   // The end of the channel, or somebody who does not speak our language.

@@ -1,0 +1,2 @@
+/** Nothing: imported for the sake of importing. */
+export {};

@@ -1,0 +1,159 @@
+/** The requester's side of a forkserver: starting it, telling it what to load, and asking it for processes. */
+import { readFileSync } from 'node:fs';
+import { InterruptedError, ProcessError } from '../../errors.js';
+import { arenaDescriptor } from '../../memory/arena.js';
+import { native } from '../../native/load.js';
+import { collectLater, reapEnded } from '../child.js';
+import { entryPath, forkserverPath, mayPrepare } from '../current.js';
+import { inheritedArgv, inheritedExecArgv, inheritedNodeOptions } from '../exec-args.js';
+import type { Launch, Surroundings } from '../launch.js';
+import type { CheckedOptions } from '../options.js';
+import { checkTexts, type Parcel } from '../start.js';
+import { mayFork } from './may-fork.js';
+import { forkserverPreload, mainModule } from './preload.js';
+
+/** What a server is told: see server.ts. */
+export interface Told {
+  /** Process.argv and execArgv as its children have them. */
+  argv: string[];
+  execArgv: string[];
+  modules: string[];
+  /** Which of them is only there because it is the main module: it need not be loaded beforehand. */
+  main: string | null;
+}
+
+/** --single-threaded: V8 gives no work to threads that a child has not. The others: see docs/processes.md. */
+const serverFlags = ['--single-threaded', '--v8-pool-size=1', '--no-memory-reducer'];
+const attempts = 2;
+
+/** What the server of `generation` was told to load. */
+let told = { generation: 0, modules: new Set<string>() };
+/** Set when the main module cannot be loaded by a server: it keeps something open, or starts threads. */
+let mainUnfit = false;
+
+/** Starts the server if there is none, without waiting for it. What fails is left to start(). */
+export function prepareToFork({ execArgv, env }: CheckedOptions): void {
+  if (!mayPrepare() || !mayFork(execArgv, env ?? process.env)) return;
+  try {
+    serverGeneration();
+  } catch {
+    // start() tries again, and says what is wrong.
+  }
+}
+
+/** In a forked child, which has a channel to its server. */
+export function adoptServer(channel: number, modules: Iterable<string>): void {
+  native.forkserverAdopt(channel);
+  told = { generation: native.forkserverGeneration(), modules: new Set(modules) };
+}
+
+export function surroundings(env: Record<string, string>, cwd: string | null, what: string): Surroundings {
+  const argv = [entryPath, ...inheritedArgv()];
+  checkTexts([...argv, ...Object.entries(env).flat(), cwd ?? ''], what);
+  return { argv, env, cwd: cwd ?? currentDirectory(), umask: process.umask() };
+}
+
+/** A process of the server's. A server that is gone is replaced, once. */
+export function forkProcess(
+  { stdio, letter, doorbell, parent }: Parcel,
+  launch: Launch,
+  detached: boolean,
+  what: string,
+): { id: number; pid: number } {
+  try {
+    for (let attempt = 1; ; attempt++) {
+      const generation = serverGeneration();
+      try {
+        const main = tell(generation, launch);
+        const answer = native.childFork([...stdio, letter, doorbell, parent], detached, doorbell, !detached);
+        if (typeof answer !== 'string') return answer;
+        if (!main) throw new ProcessError('ERR_MP_PRELOAD', `${what}: ${answer}`);
+        native.forkserverDrop(generation);
+        mainUnfit = true;
+      } catch (error) {
+        const { errno = '' } = error as { errno?: string };
+        if (!goneBy.has(errno)) throw error;
+        native.forkserverDrop(generation);
+        reapEnded();
+        if (errno === 'EINTR') throw new InterruptedError(`${what}: a signal arrived while waiting`);
+        if (attempt === attempts) throw notToBeHad(what, error);
+      }
+    }
+  } catch (error) {
+    native.fdClose(doorbell);
+    throw error;
+  }
+}
+
+/** How a channel says that its server is gone, that it serves another user than we are by now, or that we left it. */
+const goneBy = new Set(['EPIPE', 'ECONNRESET', 'EPERM', 'EPROTO', 'EBADF', 'EINTR']);
+
+function notToBeHad(what: string, cause: unknown): ProcessError {
+  return new ProcessError(
+    'ERR_MP_START',
+    `${what}: the forkserver ends before it has started a process; what it printed says why`,
+    { cause },
+  );
+}
+
+function serverGeneration(): number {
+  const generation = native.forkserverGeneration();
+  if (generation !== 0) return generation;
+  const env: Record<string, string | undefined> = { ...process.env, UV_USE_IO_URING: '0' };
+  if (env.NODE_OPTIONS !== undefined) env.NODE_OPTIONS = inheritedNodeOptions(env.NODE_OPTIONS);
+  const id = native.forkserverLaunch(
+    process.execPath,
+    [process.execPath, ...inheritedExecArgv(), ...serverFlags, forkserverPath],
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`])),
+    [-1, 1, 2, arenaDescriptor()],
+  );
+  if (id !== null) collectLater(id);
+  const started = native.forkserverGeneration();
+  load(started, [...forkserverPreload()], null);
+  return started;
+}
+
+/** Has it load what this start needs. Whether the main module is among what it has loaded for its own sake. */
+function tell(generation: number, { target, job }: Launch): boolean {
+  if (generation !== told.generation) load(generation, [...forkserverPreload()], null);
+  const missing = forkserverPreload().filter((module) => !told.modules.has(module));
+  const main = mainUnfit ? null : mainModule();
+  const wantsMain = main !== null && (target?.module === main || job?.module === main);
+  if (wantsMain && !told.modules.has(main)) missing.push(main);
+  if (missing.length > 0) load(generation, missing, wantsMain ? main : null);
+  return main !== null && told.modules.has(main) && !forkserverPreload().includes(main);
+}
+
+function load(generation: number, modules: string[], main: string | null): void {
+  const message: Told = {
+    argv: [process.execPath, entryPath, ...inheritedArgv()],
+    execArgv: inheritedExecArgv(),
+    modules,
+    main,
+  };
+  const file = native.fileCreate('multiproc-preload');
+  try {
+    native.fileWrite(file, Buffer.from(JSON.stringify(message)), 0);
+    native.forkserverTell([file, 1, 2]);
+  } finally {
+    native.fdClose(file);
+  }
+  if (told.generation !== generation) told = { generation, modules: new Set() };
+  for (const module of modules) told.modules.add(module);
+}
+
+/** The other end of it. */
+export function readTold(file: number): Told {
+  const text = readFileSync(`/proc/self/fd/${file}`, 'utf8');
+  native.fdClose(file);
+  return JSON.parse(text) as Told;
+}
+
+/** Null where it has been removed: the child then has the server's. */
+function currentDirectory(): string | null {
+  try {
+    return process.cwd();
+  } catch {
+    return null;
+  }
+}

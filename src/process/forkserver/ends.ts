@@ -1,0 +1,81 @@
+/**
+ * How a forked process ends. Node's own way joins threads that it does not have. So every way out goes through exitNow(),
+ * after the 'exit' listeners; standard output is written synchronously on Linux, so nothing is left behind.
+ */
+import { inspect } from 'node:util';
+import { writeSync } from 'node:fs';
+import { native } from '../../native/load.js';
+
+/** Node's own codes: an error nobody caught, and an error in the handler for those. */
+const uncaughtCode = 1;
+const handlerCode = 7;
+
+let uncaught: { error: unknown } | null = null;
+
+/** What Node's event loop does when it has run empty in the server; in a child nothing. */
+let whenQuiet: (() => void) | null = null;
+
+export function onQuiet(quiet: (() => void) | null): void {
+  whenQuiet = quiet;
+}
+
+/** In the server, so that children have it compiled. */
+export function takeOverEmit(): void {
+  const emit = process.emit.bind(process) as (event: string | symbol, ...args: unknown[]) => boolean;
+  const replacement = (event: string | symbol, ...args: unknown[]): boolean => {
+    if (event === 'beforeExit' && whenQuiet !== null) {
+      whenQuiet();
+      return true;
+    }
+    if (whenQuiet !== null) return emit(event, ...args);
+    if (event === 'uncaughtException') return emitUncaught(() => emit(event, ...args));
+    return event === 'exit' ? emitExit(() => emit(event, ...args), args[0]) : emit(event, ...args);
+  };
+  Object.defineProperty(process, 'emit', { value: replacement, writable: true, configurable: true });
+}
+
+/** In a child, before anything of the program's runs in it. */
+export function takeOverEnds(): void {
+  (process as unknown as { reallyExit: (code?: number) => void }).reallyExit = (code) => {
+    native.exitNow(code ?? 0);
+  };
+  process.on('uncaughtExceptionMonitor', (error) => {
+    if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return;
+    uncaught = { error };
+  });
+  native.onDry((last) => {
+    if (last) process.exit();
+    else process.emit('beforeExit', Number(process.exitCode ?? 0));
+  });
+}
+
+function emitUncaught(emit: () => boolean): boolean {
+  try {
+    return emit();
+  } catch (error) {
+    print(error);
+    native.exitNow(handlerCode);
+  }
+}
+
+/** As Node does: an error is printed after the listeners, and one of theirs in its place. */
+function emitExit(emit: () => boolean, code: unknown): boolean {
+  let emitted = false;
+  try {
+    emitted = emit();
+  } catch (error) {
+    uncaught = { error };
+    process.exitCode = uncaughtCode;
+  }
+  if (uncaught === null) return emitted;
+  print(uncaught.error);
+  native.exitNow(Number(process.exitCode ?? code ?? uncaughtCode));
+}
+
+function print(error: unknown): void {
+  try {
+    writeSync(2, `Uncaught ${inspect(error)}\n`);
+  } catch {
+    // Nobody reads it, or it cannot be shown.
+  }
+}

@@ -1,0 +1,24 @@
+/** A process that a forkserver has just forked: what it mends before anything of the program's runs in it. */
+import { native } from '../../native/load.js';
+import type { ForkTurn } from '../../native/process-binding.js';
+import { enterAfterFork } from '../../memory/arena.js';
+import { setChildFds } from '../launch.js';
+import { Letter } from '../letter.js';
+import { Work } from '../work.js';
+import { adoptServer } from './client.js';
+import { takeOverEnds } from './ends.js';
+import { drawAnew } from './random.js';
+import { takeIdentity } from './surroundings.js';
+
+export function becomeForked({ fds, go, channel, pid, requester }: ForkTurn, loaded: Iterable<string>): void {
+  const [letterFd, doorbell, parent] = fds as [number, number, number];
+  takeIdentity(pid, requester);
+  drawAnew();
+  takeOverEnds();
+  adoptServer(channel, loaded);
+  setChildFds({ letter: letterFd, doorbell, parent });
+  const letter = Letter.open(letterFd);
+  if (letter.follows) native.processFollow(parent);
+  if (!native.forkConfirmed(go)) native.exitNow(0);
+  void new Work(letter).perform(enterAfterFork);
+}

@@ -1,0 +1,132 @@
+/**
+ * A forkserver: loads what it is told to, then sits in one native call, in which it forks.
+ *
+ * That call is made from Node's own 'beforeExit', which comes when the event loop is empty and V8's threads have nothing
+ * to do: no handle, timer or half-run promise goes with a fork. It returns here in the server when there is something to
+ * load, and in each child.
+ */
+import { stat } from 'node:fs/promises';
+import { inspect } from 'node:util';
+import { mapArena } from '../../memory/arena.js';
+import { native } from '../../native/load.js';
+import { forkTurn, type ForkTurn } from '../../native/process-binding.js';
+import { decode, encode } from '../../transfer/codec.js';
+import { preloadModule } from '../../transfer/function-resolve.js';
+import { becomeServer, whileImporting } from '../current.js';
+import { readTold } from './client.js';
+import { onQuiet, takeOverEmit } from './ends.js';
+import { lookBefore, openResources, unfitBecause, type Before } from './fit.js';
+import { becomeForked } from './forked.js';
+import { drawAnew, findBlocks, replaceRandom } from './random.js';
+import { holdStreams } from './streams.js';
+import { keepListeners, runOwnListeners } from './listeners.js';
+
+/** Where a server finds what it inherits. */
+const serverFd = { arena: 3, channel: 4 } as const;
+/** How long modules may take to let go of the event loop. */
+const settleMs = 1000;
+const askAgainMs = 20;
+
+const loaded = new Set<string>();
+/** Why nothing is forked; null: it is. */
+let refusal: string | null = null;
+let before: Before;
+
+export async function serve(): Promise<void> {
+  for (const fd of Object.values(serverFd)) native.fdPrivate(fd);
+  replaceRandom();
+  becomeServer();
+  mapArena(serverFd.arena);
+  takeOverEmit();
+  findBlocks();
+  drawAnew();
+  decode(encode({ launch: { path: [0] }, args: ['', {}] }, '').bytes);
+  await stat('/'); // starts the threads of libuv's pool
+  await import('../../entry/warm.js'); // the first import() of a process takes milliseconds
+  before = lookBefore();
+  onQuiet(quiet);
+}
+
+/** Undoes what is only meant for the time while modules are loaded. */
+let endLoading = (): void => {};
+/** Ends the watch over a busy event loop. */
+let endWatch = (): void => {};
+
+/** The event loop is empty: everything is loaded, or what is not waits for something that will never come. */
+function quiet(): void {
+  endLoading();
+  endWatch();
+  act(native.forkServe(serverFd.channel, refusal, true));
+}
+
+function act(turn: ForkTurn): void {
+  if (turn.kind === forkTurn.over) {
+    runOwnListeners();
+    native.exitNow(0);
+  }
+  // Node asks again only after its event loop has had something to do.
+  if (turn.kind === forkTurn.told) setImmediate(() => void load(turn.fds));
+  if (turn.kind === forkTurn.child) {
+    onQuiet(null);
+    becomeForked(turn, loaded);
+  }
+}
+
+async function load([file, output, errors, ...others]: number[]): Promise<void> {
+  for (const fd of others) native.fdClose(fd);
+  const told = readTold(file!);
+  const giveBack = holdStreams(output!, errors!);
+  process.argv.splice(0, Infinity, ...told.argv);
+  process.execArgv = told.execArgv;
+  const failed = (error: unknown): void => {
+    refusal ??= `a module fails while the forkserver preloads it: ${inspect(error)}`;
+  };
+  process.on('uncaughtException', failed);
+  const forget = keepListeners();
+  endLoading = (): void => {
+    endLoading = (): void => {};
+    forget();
+    process.off('uncaughtException', failed);
+    giveBack();
+  };
+  const isLoaded = watchForHeld(told.main);
+  for (const url of told.modules) {
+    if (loaded.has(url)) continue;
+    loaded.add(url);
+    try {
+      await whileImporting(url, () => preloadModule(url));
+    } catch (error) {
+      // The main module's own error is the child's, which imports it, too.
+      if (url !== told.main) refusal ??= `${url} cannot be preloaded by the forkserver: ${inspect(error)}`;
+    }
+  }
+  endLoading();
+  isLoaded(told.modules);
+  const unfit = unfitBecause(before);
+  if (unfit !== null) refusal ??= cannotFork(told.modules, unfit);
+}
+
+function cannotFork(modules: string[], why: string): string {
+  return `the forkserver cannot fork after loading ${modules.join(', ')}: ${why}. Load that in the child, or use start method spawn`;
+}
+
+/** While something keeps the event loop busy, whoever asks is told so. Returns what says that modules are loaded. */
+function watchForHeld(main: string | null): (modules: string[]) => void {
+  let done: string[] | null = null;
+  let began = performance.now();
+  const timer = setInterval(() => {
+    // A module may take its time; but nobody waits for a main module that never settles.
+    if (done === null && main === null) return;
+    if (performance.now() - began < settleMs) return;
+    const text = cannotFork(done ?? [main!], `the event loop is kept busy (${openResources()})`);
+    act(native.forkServe(serverFd.channel, refusal ?? text, false));
+  }, askAgainMs);
+  timer.unref();
+  endWatch = (): void => {
+    clearInterval(timer);
+  };
+  return (modules) => {
+    done = modules;
+    began = performance.now();
+  };
+}

@@ -1,0 +1,22 @@
+/** What a forked child has from its requester, not from the server: who it is to the system, and where it runs. */
+import type { Surroundings } from '../launch.js';
+
+/** Node keeps its pid from its start, and the parent it knows would be the server. */
+export function takeIdentity(pid: number, requester: number): void {
+  const began = performance.now();
+  define('pid', pid);
+  define('ppid', requester);
+  define('uptime', () => (performance.now() - began) / 1000);
+}
+
+export function takeSurroundings({ argv, env, cwd, umask }: Surroundings): void {
+  process.argv.splice(1, Infinity, ...argv);
+  for (const name of Object.keys(process.env)) if (!(name in env)) Reflect.deleteProperty(process.env, name);
+  for (const [name, value] of Object.entries(env)) if (process.env[name] !== value) process.env[name] = value;
+  if (cwd !== null) process.chdir(cwd);
+  process.umask(umask);
+}
+
+function define(key: 'pid' | 'ppid' | 'uptime', value: unknown): void {
+  Object.defineProperty(process, key, { value, enumerable: true, configurable: true, writable: false });
+}

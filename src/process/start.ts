@@ -1,0 +1,140 @@
+/** Starting a process: what both methods have in common. */
+import { accessSync, constants, statSync } from 'node:fs';
+import { ProcessError } from '../errors.js';
+import { arenaDescriptor } from '../memory/arena.js';
+import { native } from '../native/load.js';
+import { encode } from '../transfer/codec.js';
+import { pin } from '../transfer/handle.js';
+import { hasPreloads, inheritedExecArgv, inheritedNodeOptions } from './exec-args.js';
+import { mayFork } from './forkserver/may-fork.js';
+import { forkProcess, surroundings } from './forkserver/client.js';
+import type { LaunchMessage } from './launch.js';
+import { Letter } from './letter.js';
+import type { CheckedOptions } from './options.js';
+import { spawn } from './spawn.js';
+import type { StartMethod } from './start-method.js';
+import { closeStdio, openStdio, streamsOf } from './stdio.js';
+import type { Socket } from 'node:net';
+
+export interface Started {
+  id: number;
+  pid: number;
+  letter: Letter;
+  unpin: () => void;
+  streams: (Socket | null)[];
+}
+
+/** What a new process gets, as descriptors of ours, and its variables. */
+export interface Parcel {
+  stdio: number[];
+  letter: number;
+  doorbell: number;
+  /** A handle of this process. */
+  parent: number;
+  env: Record<string, string>;
+}
+
+/** Starts it. After an error nothing is left: no process, no descriptor, no pin. */
+export function startProcess(
+  message: LaunchMessage,
+  options: CheckedOptions,
+  method: StartMethod,
+  what: string,
+): Started {
+  const { launch } = message;
+  const env = environment(options.env);
+  const forks = method === 'forkserver' && mayFork(options.execArgv, env);
+  // Preloads are looked up from the working directory, which must then be the parent's until they are loaded.
+  const movesLater =
+    forks || (options.cwd !== undefined && hasPreloads(options.execArgv ?? inheritedExecArgv(), env.NODE_OPTIONS));
+  const cwd = options.cwd ?? null;
+  if (movesLater && cwd !== null) checkDirectory(cwd, what);
+  if (forks) launch.surroundings = surroundings(env, cwd, what);
+  else if (movesLater) launch.cwd = cwd;
+
+  const undo: (() => void)[] = [];
+  try {
+    arenaDescriptor();
+    const { bytes, shared } = encode(message, '');
+    const unpins = shared.map((object) => object[pin]());
+    const unpin = (): void => {
+      for (const u of unpins.splice(0)) u();
+    };
+    undo.push(unpin);
+    const letter = Letter.write(bytes, !options.detached);
+    undo.push(() => {
+      letter.close();
+    });
+    const stdio = openStdio(options.stdio, what);
+    undo.push(() => {
+      closeStdio(stdio);
+    });
+    const parcel = {
+      stdio: stdio.fds,
+      letter: letter.fd,
+      parent: native.processSelf(),
+      doorbell: native.bellCreate(),
+      env,
+    };
+    const { id, pid } = forks
+      ? forkProcess(parcel, launch, options.detached, what)
+      : spawn(parcel, options, movesLater ? null : cwd, what);
+    return { id, pid, letter, unpin, streams: streamsOf(stdio) };
+  } catch (error) {
+    for (const step of undo.reverse()) step();
+    throw asProcessError(error, options, what);
+  }
+}
+
+/** A copy: what is changed while the child starts must not matter. */
+function environment(given: CheckedOptions['env']): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(given ?? process.env)) {
+    if (value !== undefined) env[name] = value;
+  }
+  if (given === undefined && env.NODE_OPTIONS !== undefined)
+    env.NODE_OPTIONS = inheritedNodeOptions(env.NODE_OPTIONS);
+  return env;
+}
+
+export function checkTexts(texts: string[], what: string): void {
+  const bad = texts.find((text) => text.includes('\0'));
+  if (bad !== undefined) {
+    throw new TypeError(`${what}: a NUL character in ${JSON.stringify(bad)} cannot be given to a process`);
+  }
+}
+
+function checkDirectory(path: string, what: string): void {
+  try {
+    if (!statSync(path).isDirectory()) throw Object.assign(new Error('Not a directory'), { code: 'ENOTDIR' });
+    accessSync(path, constants.X_OK);
+  } catch (error) {
+    const { code = 'ENOENT', message } = error as NodeJS.ErrnoException;
+    throw new ProcessError(
+      'ERR_MP_START',
+      `${what}: cannot start in directory ${JSON.stringify(path)}: ${message}`,
+      {
+        errno: code,
+        syscall: 'chdir',
+        cause: error,
+      },
+    );
+  }
+}
+
+/** What the system refused, with what we asked of it. */
+function asProcessError(error: unknown, options: CheckedOptions, what: string): unknown {
+  const { errno, syscall, message } = error as { errno?: unknown; syscall?: unknown; message?: string };
+  if (error instanceof ProcessError || typeof errno !== 'string' || typeof syscall !== 'string') return error;
+  const asked =
+    syscall === 'chdir'
+      ? `, cwd ${JSON.stringify(options.cwd)}`
+      : syscall === 'execve'
+        ? `, ${process.execPath}`
+        : '';
+  return new ProcessError('ERR_MP_START', `${what}: cannot start a process: ${message ?? ''}${asked}`, {
+    errno,
+    syscall,
+    cause: error,
+  });
+}
