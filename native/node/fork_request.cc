@@ -24,6 +24,8 @@ Client& client() {
 }
 
 constexpr int kCensusMax = 1 << 16;
+/// Another thread has found the server dead.
+constexpr int kChannelGone = 32;  // EPIPE
 
 /// forkserverLaunch(file, argv, envp, fds): starts a server, as a child that does not end with us; its channel becomes its
 /// next descriptor. Gives its id, or null if another thread was faster.
@@ -90,6 +92,7 @@ napi_value tell(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const std::vector<int> fds = to_fds(env, args[0]);
   const std::lock_guard guard(client().mutex);
+  if (client().channel < 0) return throw_failure(env, {kChannelGone, "sendmsg"});
   if (Failure f = platform::fork_tell(client().channel, fds.data(), static_cast<int>(fds.size())))
     return throw_failure(env, f);
   return nullptr;
@@ -111,7 +114,7 @@ napi_value census(napi_env env, napi_callback_info) {
 }
 
 /// childFork(fds, newSession, doorbell, endsWithUs): { id, pid }, or the server's refusal as text. Takes over the
-/// doorbell if it succeeds.
+/// doorbell.
 napi_value child_fork(napi_env env, napi_callback_info info) {
   Args<4> args(env, info);
   const std::vector<int> fds = to_fds(env, args[0]);
@@ -123,8 +126,11 @@ napi_value child_fork(napi_env env, napi_callback_info info) {
     const platform::Word* word = platform::interrupt_word();
     const std::lock_guard guard(client().mutex);
     const uint32_t before = word->load(std::memory_order_acquire);
-    const Failure failed = platform::fork_request(client().channel, request, word, before, &answer);
-    if (failed.code != 0 && *answer.refusal != 0) return string(env, answer.refusal);
+    const Failure failed = client().channel < 0
+                               ? Failure{kChannelGone, "sendmsg"}
+                               : platform::fork_request(client().channel, request, word, before, &answer);
+    if (failed) platform::close_fd(to_int32(env, args[2]));
+    if (failed && *answer.refusal != 0) return string(env, answer.refusal);
     if (failed) return throw_failure(env, failed);
   }
   Child* child = nullptr;

@@ -51,7 +51,7 @@ export interface ProcessBinding {
   /** Ends and collects every running child of this environment that is not detached. Blocks up to half a second. */
   childrenEnd(): void;
 
-  /** As childSpawn, by this process's forkserver. A text is the server's refusal; then the doorbell is still ours. */
+  /** As childSpawn, by this process's forkserver. A text is the server's refusal. */
   childFork(
     fds: number[],
     newSession: boolean,

@@ -57,7 +57,10 @@ export async function whileImporting<T>(module: string, load: () => Promise<T>):
 /** Throws ERR_MP_UNGUARDED while the module of this process's target is being imported. */
 export function checkMayStart(what: string): void {
   if (isServer && importing === null)
-    throw new ProcessError('ERR_MP_STATE', `${what}: a process cannot be started by a module that is preloaded`);
+    throw new ProcessError(
+      'ERR_MP_STATE',
+      `${what}: a process cannot be started by a module that is preloaded`,
+    );
   if (importing === null) return;
   throw new ProcessError(
     'ERR_MP_UNGUARDED',

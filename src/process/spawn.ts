@@ -8,7 +8,7 @@ import { checkTexts, type Parcel } from './start.js';
 
 /** Returns when its image is loaded. */
 export function spawn(
-  { stdio, letter, doorbell, parent, env }: Parcel,
+  { stdio, letter, parent, env }: Parcel,
   options: CheckedOptions,
   cwd: string | null,
   what: string,
@@ -17,6 +17,7 @@ export function spawn(
   const argv = [process.execPath, ...execArgv, entryPath, ...inheritedArgv()];
   const list = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   checkTexts([...argv, ...list, cwd ?? ''], what);
+  const doorbell = native.bellCreate();
   return native.childSpawn(
     process.execPath,
     argv,

@@ -5,11 +5,16 @@ import { show } from '../native/arguments.js';
 export type StartMethod = 'spawn' | 'fork' | 'forkserver';
 
 const known: readonly StartMethod[] = ['spawn', 'fork', 'forkserver'];
-const available: readonly StartMethod[] =
-  process.platform === 'linux' ? ['spawn', 'forkserver'] : ['spawn'];
+const available: readonly StartMethod[] = process.platform === 'linux' ? ['spawn', 'forkserver'] : ['spawn'];
 let chosen: StartMethod | null = null;
 /** What start() uses where nothing is chosen. */
-let byDefault = available[0]!;
+let byDefault = wished() ?? available[0]!;
+
+/** MULTIPROC_START_METHOD, for a program as a whole and all its processes. */
+function wished(): StartMethod | null {
+  const method = process.env.MULTIPROC_START_METHOD as StartMethod | undefined;
+  return method !== undefined && available.includes(method) ? method : null;
+}
 
 /**
  * Chooses how processes are started from now on, once per program; `force` allows another choice later.

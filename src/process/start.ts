@@ -28,7 +28,6 @@ export interface Started {
 export interface Parcel {
   stdio: number[];
   letter: number;
-  doorbell: number;
   /** A handle of this process. */
   parent: number;
   env: Record<string, string>;
@@ -46,7 +45,8 @@ export function startProcess(
   const forks = method === 'forkserver' && mayFork(options.execArgv, env);
   // Preloads are looked up from the working directory, which must then be the parent's until they are loaded.
   const movesLater =
-    forks || (options.cwd !== undefined && hasPreloads(options.execArgv ?? inheritedExecArgv(), env.NODE_OPTIONS));
+    forks ||
+    (options.cwd !== undefined && hasPreloads(options.execArgv ?? inheritedExecArgv(), env.NODE_OPTIONS));
   const cwd = options.cwd ?? null;
   if (movesLater && cwd !== null) checkDirectory(cwd, what);
   if (forks) launch.surroundings = surroundings(env, cwd, what);
@@ -73,7 +73,6 @@ export function startProcess(
       stdio: stdio.fds,
       letter: letter.fd,
       parent: native.processSelf(),
-      doorbell: native.bellCreate(),
       env,
     };
     const { id, pid } = forks

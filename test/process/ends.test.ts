@@ -1,7 +1,8 @@
 // What happens to children when their parent ends, in every way it can.
 import { spawn } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { describe, eventually, isRunning, runScript, scriptFile } from '../support/child.js';
+import { describe, eventually, isRunning, scriptFile } from '../support/child.js';
+import { forEachStartMethod } from '../support/start-methods.js';
 
 const head = `
 import * as mp from 'multiproc';
@@ -10,102 +11,104 @@ const piped = (target, more) => new mp.Process({ target, stdio: ['ignore', 'pipe
 const said = async (p) => { for await (const text of p.stdout) return String(text).trim(); };
 `;
 
-/** Runs a script that prints pids, ends it with a signal once it has, and gives the pids. */
-async function endedBy(signal: NodeJS.Signals, source: string): Promise<number[]> {
-  const parent = spawn(process.execPath, [scriptFile(head + source)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const pids = await new Promise<number[]>((resolve, reject) => {
-    let text = '';
-    parent.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-      const line = /^pids (.*)\n/m.exec(text);
-      if (line) resolve(line[1]!.split(' ').map(Number));
+forEachStartMethod(({ runScript, env }) => {
+  /** Runs a script that prints pids, ends it with a signal once it has, and gives the pids. */
+  async function endedBy(signal: NodeJS.Signals, source: string): Promise<number[]> {
+    const parent = spawn(process.execPath, [scriptFile(head + source)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...env },
     });
-    parent.on('exit', (code) => reject(new Error(`ended early with ${code}: ${text}`)));
-  });
-  for (const pid of pids) expect(isRunning(pid)).toBe(true);
-  parent.kill(signal);
-  return pids;
-}
+    const pids = await new Promise<number[]>((resolve, reject) => {
+      let text = '';
+      parent.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+        const line = /^pids (.*)\n/m.exec(text);
+        if (line) resolve(line[1]!.split(' ').map(Number));
+      });
+      parent.on('exit', (code) => reject(new Error(`ended early with ${code}: ${text}`)));
+    });
+    for (const pid of pids) expect(isRunning(pid)).toBe(true);
+    parent.kill(signal);
+    return pids;
+  }
 
-test('children of a SIGKILLed parent end: idle, busy, stubborn, and grandchildren', async () => {
-  const pids = await endedBy(
-    'SIGKILL',
-    `const all = [piped(tasks.idle), piped(tasks.busy), piped(tasks.stubborn), piped(tasks.family)];
+  test('children of a SIGKILLed parent end: idle, busy, stubborn, and grandchildren', async () => {
+    const pids = await endedBy(
+      'SIGKILL',
+      `const all = [piped(tasks.idle), piped(tasks.busy), piped(tasks.stubborn), piped(tasks.family)];
     const words = await Promise.all(all.map(said));
     console.log('pids ' + words.join(' ').match(/\\d+/g).join(' '));
     setInterval(() => {}, 1000);`,
-  );
-  expect(pids).toHaveLength(5);
-  await eventually('all are gone', () => pids.every((pid) => !isRunning(pid)));
-});
+    );
+    expect(pids).toHaveLength(5);
+    await eventually('all are gone', () => pids.every((pid) => !isRunning(pid)));
+  });
 
-test('children of a parent that a signal ends by default end', async () => {
-  const pids = await endedBy(
-    'SIGTERM',
-    `const p = piped(tasks.busy); await said(p); console.log('pids ' + p.pid); setInterval(() => {}, 1000);`,
-  );
-  await eventually('it is gone', () => pids.every((pid) => !isRunning(pid)));
-});
+  test('children of a parent that a signal ends by default end', async () => {
+    const pids = await endedBy(
+      'SIGTERM',
+      `const p = piped(tasks.busy); await said(p); console.log('pids ' + p.pid); setInterval(() => {}, 1000);`,
+    );
+    await eventually('it is gone', () => pids.every((pid) => !isRunning(pid)));
+  });
 
-test('detached children survive their parent', async () => {
-  const pids = await endedBy(
-    'SIGKILL',
-    `import { openSync } from 'node:fs';
+  test('detached children survive their parent', async () => {
+    const pids = await endedBy(
+      'SIGKILL',
+      `import { openSync } from 'node:fs';
     const p = new mp.Process({ target: tasks.never, detached: true, stdio: 'ignore' }).start();
     const q = piped(tasks.idle); await said(q);
     console.log('pids ' + p.pid + ' ' + q.pid); setInterval(() => {}, 1000);`,
-  );
-  await eventually('the other one is gone', () => !isRunning(pids[1]!));
-  expect(isRunning(pids[0]!)).toBe(true);
-  process.kill(pids[0]!, 'SIGKILL');
-});
+    );
+    await eventually('the other one is gone', () => !isRunning(pids[1]!));
+    expect(isRunning(pids[0]!)).toBe(true);
+    process.kill(pids[0]!, 'SIGKILL');
+  });
 
-test('a detached child does not keep its parent alive, and has a session of its own', async () => {
-  const end = await runScript(`${head}
+  test('a detached child does not keep its parent alive, and has a session of its own', async () => {
+    const end = await runScript(`${head}
     import { readFileSync } from 'node:fs';
     const p = new mp.Process({ target: tasks.never, detached: true, stdio: 'ignore' }).start();
     const stat = readFileSync('/proc/' + p.pid + '/stat', 'latin1');
     console.log(p.pid, Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]) === p.pid);`);
-  const [pid, session] = end.stdout.trim().split(' ');
-  expect(end.code, describe(end)).toBe(0);
-  expect(session).toBe('true');
-  expect(isRunning(Number(pid))).toBe(true);
-  process.kill(Number(pid), 'SIGKILL');
-});
+    const [pid, session] = end.stdout.trim().split(' ');
+    expect(end.code, describe(end)).toBe(0);
+    expect(session).toBe('true');
+    expect(isRunning(Number(pid))).toBe(true);
+    process.kill(Number(pid), 'SIGKILL');
+  });
 
-test('at the natural end children are waited for, and daemons ended', async () => {
-  const end = await runScript(`${head}
+  test('at the natural end children are waited for, and daemons ended', async () => {
+    const end = await runScript(`${head}
     import { writeSync } from 'node:fs';
     const d = piped(tasks.idle, { daemon: true });
     await said(d);
     const p = new mp.Process(tasks.later, 5).start();
     process.on('exit', () => writeSync(1, JSON.stringify([p.exitCode, d.pid])));`);
-  const [code, daemon] = JSON.parse(end.stdout);
-  expect(code, describe(end)).toBe(0);
-  expect(end.code).toBe(0);
-  expect(isRunning(daemon)).toBe(false);
-});
+    const [code, daemon] = JSON.parse(end.stdout);
+    expect(code, describe(end)).toBe(0);
+    expect(end.code).toBe(0);
+    expect(isRunning(daemon)).toBe(false);
+  });
 
-for (const [how, code] of [
-  ['process.exit(5)', 5],
-  ['throw new Error("uncaught on purpose")', 1],
-] as const) {
-  test(`children end with: ${how}`, async () => {
-    const end = await runScript(`${head}
+  for (const [how, code] of [
+    ['process.exit(5)', 5],
+    ['throw new Error("uncaught on purpose")', 1],
+  ] as const) {
+    test(`children end with: ${how}`, async () => {
+      const end = await runScript(`${head}
       const all = [piped(tasks.idle), piped(tasks.busy), piped(tasks.stubborn)];
       console.log((await Promise.all(all.map(said))).join(' ').match(/\\d+/g).join(' '));
       setTimeout(() => { ${how} }, 1);`);
-    expect(end.code, describe(end)).toBe(code);
-    const pids = end.stdout.trim().split(' ').map(Number);
-    expect(pids).toHaveLength(3);
-    expect(pids.filter(isRunning)).toEqual([]);
-  });
-}
+      expect(end.code, describe(end)).toBe(code);
+      const pids = end.stdout.trim().split(' ').map(Number);
+      expect(pids).toHaveLength(3);
+      expect(pids.filter(isRunning)).toEqual([]);
+    });
+  }
 
-test('children of a worker thread end with it: terminated, exited, naturally', async () => {
-  const end = await runScript(`${head}
+  test('children of a worker thread end with it: terminated, exited, naturally', async () => {
+    const end = await runScript(`${head}
     import { isMainThread, Worker, parentPort, workerData } from 'node:worker_threads';
     if (isMainThread) {
       for (const how of ['terminate', 'exit', 'daemon']) {
@@ -125,27 +128,27 @@ test('children of a worker thread end with it: terminated, exited, naturally', a
       await new Promise((resolve) => parentPort.once('message', resolve));
       if (workerData === 'exit') process.exit(0);
     }`);
-  expect(end.code, describe(end)).toBe(0);
-  const pids = [...end.stdout.matchAll(/^(terminate|exit|daemon) (\d+)$/gm)].map((m) => Number(m[2]));
-  expect(pids, describe(end)).toHaveLength(3);
-  expect(pids.filter(isRunning)).toEqual([]);
-  expect(end.stdout).toContain('after 16');
-});
+    expect(end.code, describe(end)).toBe(0);
+    const pids = [...end.stdout.matchAll(/^(terminate|exit|daemon) (\d+)$/gm)].map((m) => Number(m[2]));
+    expect(pids, describe(end)).toHaveLength(3);
+    expect(pids.filter(isRunning)).toEqual([]);
+    expect(end.stdout).toContain('after 16');
+  });
 
-test('terminate({ tree }) ends descendants, detached ones too', async () => {
-  const end = await runScript(`${head}
+  test('terminate({ tree }) ends descendants, detached ones too', async () => {
+    const end = await runScript(`${head}
     const p = piped(tasks.family);
     const pids = (await said(p)).match(/\\d+/g);
     p.terminate({ tree: true });
     await p.join();
     console.log(pids.join(' '));`);
-  const pids = end.stdout.trim().split(' ').map(Number);
-  expect(pids, describe(end)).toHaveLength(2);
-  await eventually('both are gone', () => pids.every((pid) => !isRunning(pid)));
-});
+    const pids = end.stdout.trim().split(' ').map(Number);
+    expect(pids, describe(end)).toHaveLength(2);
+    await eventually('both are gone', () => pids.every((pid) => !isRunning(pid)));
+  });
 
-test('an uncaught error prints its stack under the name of the process', async () => {
-  const end = await runScript(`${head}
+  test('an uncaught error prints its stack under the name of the process', async () => {
+    const end = await runScript(`${head}
     const codes = [];
     for (const kind of ['custom', 'later', 'rejection', 'string']) {
       const p = new mp.Process({ target: tasks.throws, args: [kind], name: 'thrower of ' + kind }).start();
@@ -153,22 +156,22 @@ test('an uncaught error prints its stack under the name of the process', async (
       codes.push([await p.join(), error instanceof tasks.Custom || error]);
     }
     console.log(JSON.stringify(codes));`);
-  expect(JSON.parse(end.stdout)).toEqual([
-    [1, true],
-    [1, true],
-    [1, true],
-    [1, 'text'],
-  ]);
-  expect(end.stderr).toMatch(
-    /Process thrower of custom:\nCustom(?: \[Error\])?: custom 7\n {4}at throws .*tasks\.mjs/,
-  );
-  expect(end.stderr).toMatch(/Process thrower of later:\n[^]*Custom: custom 8/);
-  expect(end.stderr).toMatch(/Process thrower of rejection:\n[^]*Custom: custom 9/);
-  expect(end.stderr).toContain('Process thrower of string:\ntext\n');
-});
+    expect(JSON.parse(end.stdout)).toEqual([
+      [1, true],
+      [1, true],
+      [1, true],
+      [1, 'text'],
+    ]);
+    expect(end.stderr).toMatch(
+      /Process thrower of custom:\nCustom(?: \[Error\])?: custom 7\n {4}at throws .*tasks\.mjs/,
+    );
+    expect(end.stderr).toMatch(/Process thrower of later:\n[^]*Custom: custom 8/);
+    expect(end.stderr).toMatch(/Process thrower of rejection:\n[^]*Custom: custom 9/);
+    expect(end.stderr).toContain('Process thrower of string:\ntext\n');
+  });
 
-test('a blocking join is interrupted by a signal with a listener, and ended by one without', async () => {
-  const end = await runScript(`${head}
+  test('a blocking join is interrupted by a signal with a listener, and ended by one without', async () => {
+    const end = await runScript(`${head}
     import { execFileSync, spawn } from 'node:child_process';
     const p = new mp.Process(tasks.never).start();
     let heard = 0;
@@ -180,11 +183,12 @@ test('a blocking join is interrupted by a signal with a listener, and ended by o
       if (i === 0) await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
     }
     console.log('heard', heard);`);
-  expect(end.stdout, describe(end)).toBe('InterruptedError ERR_MP_INTERRUPTED 0\njoined -9\nheard 1\n');
-  const other = await runScript(`${head}
+    expect(end.stdout, describe(end)).toBe('InterruptedError ERR_MP_INTERRUPTED 0\njoined -9\nheard 1\n');
+    const other = await runScript(`${head}
     import { spawn } from 'node:child_process';
     const p = new mp.Process(tasks.never).start();
     spawn('sh', ['-c', 'sleep 0.2; kill -INT ' + process.pid], { stdio: 'ignore' });
     p.joinSync();`);
-  expect([other.code, other.signal], describe(other)).toEqual([null, 'SIGINT']);
+    expect([other.code, other.signal], describe(other)).toEqual([null, 'SIGINT']);
+  });
 });

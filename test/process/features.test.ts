@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { describe, fixtures, isRunning, runJson, runScript } from '../support/child.js';
+import { describe, fixtures, isRunning } from '../support/child.js';
+import { forEachStartMethod } from '../support/start-methods.js';
 
 const head = `
 import * as mp from 'multiproc';
@@ -7,51 +8,52 @@ import * as tasks from '${new URL('tasks.mjs', fixtures).href}';
 const out = (value) => console.log(JSON.stringify(value));
 `;
 
-test('who a process is: names, parent, daemon flag, arguments', async () => {
-  const got = await runJson(
-    `${head}
+forEachStartMethod(({ runJson, runScript }) => {
+  test('who a process is: names, parent, daemon flag, arguments', async () => {
+    const got = await runJson(
+      `${head}
     const plain = await new mp.Process(tasks.whoAmI).start().result();
     const named = await new mp.Process({ target: tasks.whoAmI, name: 'ann', daemon: true, cwd: '/', env: { ONLY: 1, PATH: process.env.PATH } }).start().result();
     const inner = await mp.run(tasks.nested);
     out([plain, named, inner, process.pid, mp.parentProcess(), mp.isMainProcess, mp.currentProcess().name]);`,
-    { args: ['x', '--y'], execArgv: ['--stack-trace-limit=20'] },
-  );
-  const [plain, named, inner, pid, parent, main, name] = got;
-  expect(plain).toMatchObject({
-    name: 'Process-1',
-    daemon: false,
-    alive: true,
-    main: false,
-    parent: { name: 'MainProcess', pid, alive: true },
+      { args: ['x', '--y'], execArgv: ['--stack-trace-limit=20'] },
+    );
+    const [plain, named, inner, pid, parent, main, name] = got;
+    expect(plain).toMatchObject({
+      name: 'Process-1',
+      daemon: false,
+      alive: true,
+      main: false,
+      parent: { name: 'MainProcess', pid, alive: true },
+    });
+    expect(plain.argv.slice(2)).toEqual(['x', '--y']);
+    expect(plain.argv[1]).toMatch(/lib\/entry\/worker\.js$/);
+    expect(plain.execArgv).toEqual(['--stack-trace-limit=20']);
+    expect(named).toMatchObject({ name: 'ann', daemon: true, cwd: '/', env: { ONLY: '1' } });
+    expect(Object.keys(named.env).sort()).toEqual(['ONLY', 'PATH']);
+    expect(inner).toEqual(['Process-3', 'Process-3:1']);
+    expect([parent, main, name]).toEqual([null, true, 'MainProcess']);
   });
-  expect(plain.argv.slice(2)).toEqual(['x', '--y']);
-  expect(plain.argv[1]).toMatch(/lib\/entry\/worker\.js$/);
-  expect(plain.execArgv).toEqual(['--stack-trace-limit=20']);
-  expect(named).toMatchObject({ name: 'ann', daemon: true, cwd: '/', env: { ONLY: '1' } });
-  expect(Object.keys(named.env).sort()).toEqual(['ONLY', 'PATH']);
-  expect(inner).toEqual(['Process-3', 'Process-3:1']);
-  expect([parent, main, name]).toEqual([null, true, 'MainProcess']);
-});
 
-test('the flags of a creator are inherited, its inspector and its evaluated code are not', async () => {
-  const got = await runJson(`
+  test('the flags of a creator are inherited, its inspector and its evaluated code are not', async () => {
+    const got = await runJson(`
     import { inheritedExecArgv as filter, inheritedNodeOptions as options, hasPreloads } from '${new URL('../../lib/process/exec-args.js', import.meta.url).href}';
     console.log(JSON.stringify([
       filter(['--import', 'tsx', '-e', 'code', '--inspect=0', '--inspect-port', '1', '--max-old-space-size=99', '--test', '--test-name-pattern', 'x', '-r', './a.js', '--watch-path', 'y', '--watch', '-p', '-e', '1', '--input-type=module', '--env-file', '.env', '--env-file=.env', '--expose-gc']),
       options('--inspect --max-old-space-size=9 --inspect-brk=1:2 --import x --inspect-port=0'),
       hasPreloads(['--import=x'], undefined), hasPreloads([], '-r y'), hasPreloads(['--expose-gc'], '--stack-size=9'),
     ]));`);
-  expect(got).toEqual([
-    ['--import', 'tsx', '--max-old-space-size=99', '-r', './a.js', '--expose-gc'],
-    '--max-old-space-size=9 --import x',
-    true,
-    true,
-    false,
-  ]);
-});
+    expect(got).toEqual([
+      ['--import', 'tsx', '--max-old-space-size=99', '-r', './a.js', '--expose-gc'],
+      '--max-old-space-size=9 --import x',
+      true,
+      true,
+      false,
+    ]);
+  });
 
-test('streams: pipes, descriptors, streams with a descriptor, nothing', async () => {
-  const end = await runScript(`${head}
+  test('streams: pipes, descriptors, streams with a descriptor, nothing', async () => {
+    const end = await runScript(`${head}
     import { openSync, readFileSync, createWriteStream, unlinkSync } from 'node:fs';
     import { once } from 'node:events';
     const all = async (s) => { let text = ''; for await (const chunk of s) text += chunk; return text; };
@@ -65,28 +67,28 @@ test('streams: pipes, descriptors, streams with a descriptor, nothing', async ()
     const written = readFileSync(file, 'utf8'); unlinkSync(file);
     const r = new mp.Process({ target: tasks.copyInput, stdio: [openSync('${new URL('default-arrow.mjs', fixtures).pathname}'), 1, 'ignore'] }).start();
     out([text.length, told, result, await p.join(), written, await r.join(), [q.stdin, q.stdout, q.stderr]]);`);
-  const lines = end.stdout.trim().split('\n');
-  expect(JSON.parse(lines.at(-1)!), describe(end)).toEqual([
-    300000,
-    'told',
-    'copying',
-    0,
-    'told',
-    0,
-    [null, null, null],
-  ]);
-  expect(lines[0]).toContain('export default');
-});
-
-test('standard input is empty by default', async () => {
-  const end = await runScript(`${head} new mp.Process(tasks.copyInput).start();`, {
-    input: 'for the parent',
+    const lines = end.stdout.trim().split('\n');
+    expect(JSON.parse(lines.at(-1)!), describe(end)).toEqual([
+      300000,
+      'told',
+      'copying',
+      0,
+      'told',
+      0,
+      [null, null, null],
+    ]);
+    expect(lines[0]).toContain('export default');
   });
-  expect([end.code, end.stdout, end.stderr]).toEqual([0, '', 'told']);
-});
 
-test('errors arrive as themselves where their class can be found', async () => {
-  const got = await runJson(`${head}
+  test('standard input is empty by default', async () => {
+    const end = await runScript(`${head} new mp.Process(tasks.copyInput).start();`, {
+      input: 'for the parent',
+    });
+    expect([end.code, end.stdout, end.stderr]).toEqual([0, '', 'told']);
+  });
+
+  test('errors arrive as themselves where their class can be found', async () => {
+    const got = await runJson(`${head}
     const thrown = async (kind) => { try { await new mp.Process({ target: tasks.throws, args: [kind], stdio: 'ignore' }).start().result(); } catch (e) { return e; } };
     const custom = await thrown('custom'), builtin = await thrown('builtin'), hidden = await thrown('hidden'), aggregate = await thrown('aggregate');
     const pack = await thrown('package'), abort = await thrown('abort'), local = await thrown('local'), cycle = await thrown('cycle'), node = await thrown('node');
@@ -100,37 +102,37 @@ test('errors arrive as themselves where their class can be found', async () => {
       cycle.cause === cycle, [node instanceof TypeError, node.name, node.code],
       await thrown('value'), await thrown('string'), (await thrown('undefined')) === undefined,
     ]);`);
-  expect(got).toEqual([
-    [true, 'Custom', 'custom 7', { code: 7 }, true, 'below', 'a string', true, ['details']],
-    [true, 'E_OUT', ['code', 'weak'], 'WeakMap { <items unknown> }'],
-    [true, 'Hidden', 'not exported'],
-    [true, true, 'two', 'several'],
-    [true, 'ERR_MP_TIMEOUT'],
-    [true, 'AbortError', 'stopped', 20],
-    [true, 'Local', 'only here', 'E_LOCAL', 'RemoteError', true],
-    true,
-    [true, 'TypeError', 'ERR_INVALID_URL'],
-    { plain: [1] },
-    'text',
-    true,
-  ]);
-});
+    expect(got).toEqual([
+      [true, 'Custom', 'custom 7', { code: 7 }, true, 'below', 'a string', true, ['details']],
+      [true, 'E_OUT', ['code', 'weak'], 'WeakMap { <items unknown> }'],
+      [true, 'Hidden', 'not exported'],
+      [true, true, 'two', 'several'],
+      [true, 'ERR_MP_TIMEOUT'],
+      [true, 'AbortError', 'stopped', 20],
+      [true, 'Local', 'only here', 'E_LOCAL', 'RemoteError', true],
+      true,
+      [true, 'TypeError', 'ERR_INVALID_URL'],
+      { plain: [1] },
+      'text',
+      true,
+    ]);
+  });
 
-test('a result that cannot be sent is an error with its path, and no failure of the process', async () => {
-  const end = await runScript(`${head}
+  test('a result that cannot be sent is an error with its path, and no failure of the process', async () => {
+    const end = await runScript(`${head}
     const p = new mp.Process(tasks.uncloneable).start();
     const error = await p.result().catch((e) => e);
     out([error.code, error.message.split(':')[0], await p.join()]);`);
-  expect(JSON.parse(end.stdout), describe(end)).toEqual([
-    'ERR_MP_CLONE',
-    'result.list[1].onDone is a function',
-    0,
-  ]);
-  expect(end.stderr).toBe('');
-});
+    expect(JSON.parse(end.stdout), describe(end)).toEqual([
+      'ERR_MP_CLONE',
+      'result.list[1].onDone is a function',
+      0,
+    ]);
+    expect(end.stderr).toBe('');
+  });
 
-test('arguments that cannot be sent are errors at the call, with their path', async () => {
-  const got = await runJson(`${head}
+  test('arguments that cannot be sent are errors at the call, with their path', async () => {
+    const got = await runJson(`${head}
     class Job extends mp.Process { onDone = () => {} }
     const refusal = (f) => { try { f().start(); } catch (e) { return [e.code, e.message.split(':')[0]]; } };
     const p = new mp.Process(tasks.echo, { onDone() {} });
@@ -138,81 +140,53 @@ test('arguments that cannot be sent are errors at the call, with their path', as
     const { DefaultJob } = { DefaultJob: (await import('${new URL('default-class.mjs', fixtures).href}')).default };
     const job = new DefaultJob(1); job.listener = { f() {} };
     out([...values, refusal(() => job), await mp.run(tasks.echo, new Map([[1, [2n.toString()]]]), undefined).then((a) => [a[0].get(1), a.length])]);`);
-  expect(got).toEqual([
-    ['ERR_MP_CLONE', 'args[0].onDone is a function'],
-    false,
-    null,
-    ['ERR_MP_CLONE', 'this.listener.f is a function'],
-    [['2'], 2],
-  ]);
-});
+    expect(got).toEqual([
+      ['ERR_MP_CLONE', 'args[0].onDone is a function'],
+      false,
+      null,
+      ['ERR_MP_CLONE', 'this.listener.f is a function'],
+      [['2'], 2],
+    ]);
+  });
 
-test('spawnGroup: results in order; the first failure ends the rest', async () => {
-  const got = await runJson(
-    `${head}
+  test('spawnGroup: results in order; the first failure ends the rest', async () => {
+    const got = await runJson(
+      `${head}
     import * as group from '${new URL('group.mjs', fixtures).href}';
     const results = await mp.spawnGroup(tasks.echo, { count: 3, args: ['a'] });
     const error = await mp.spawnGroup(group.oneFails, { count: 3, args: [1], stdio: 'ignore' }).catch((e) => e);
     const wrong = [];
     for (const o of [{ count: -1 }, { count: 1.5 }, { count: 'x' }]) wrong.push(await mp.spawnGroup(tasks.echo, o).catch((e) => e.name));
     out([results, error.message, mp.activeChildren().length, wrong, await mp.spawnGroup(tasks.echo, { count: 0 })]);`,
-  );
-  expect(got).toEqual([
-    [
-      [0, 'a'],
-      [1, 'a'],
-      [2, 'a'],
-    ],
-    'number 1 fails',
-    0,
-    ['RangeError', 'RangeError', 'TypeError'],
-    [],
-  ]);
-});
+    );
+    expect(got).toEqual([
+      [
+        [0, 'a'],
+        [1, 'a'],
+        [2, 'a'],
+      ],
+      'number 1 fails',
+      0,
+      ['RangeError', 'RangeError', 'TypeError'],
+      [],
+    ]);
+  });
 
-test('start methods', async () => {
-  const got = await runJson(`${head}
-    const attempt = (m, o) => { try { mp.setStartMethod(m, o); return mp.getStartMethod(); } catch (e) { return [e.code, e.message]; } };
-    out([mp.getStartMethod(), mp.getAllStartMethods(), attempt('spawn'), attempt('spawn'), attempt('fork'), attempt('forkserver'), attempt('other')]);`);
-  expect(got.slice(0, 4)).toEqual(['spawn', ['spawn'], 'spawn', 'spawn']);
-  expect(got.slice(4).map(([code]: [string]) => code)).toEqual([
-    'ERR_MP_UNSUPPORTED',
-    'ERR_MP_UNSUPPORTED',
-    'ERR_MP_START_METHOD',
-  ]);
-});
+  test('the parent as its child sees it: a grandchild notices its death', async () => {
+    const end = await runScript(new URL('watch-parent.mjs', fixtures));
+    const [survivor, seen] = JSON.parse(end.stdout.trim().split('\n').at(-1)!);
+    expect(seen, describe(end)).toEqual([true, false, false, true, false]);
+    expect(isRunning(survivor)).toBe(false);
+  });
 
-test('cpuCount honours affinity and the quotas of control groups', async () => {
-  const got = await runJson(`${head}
-    import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-    import { fileURLToPath } from 'node:url';
-    import { execFileSync } from 'node:child_process';
-    import { cgroupQuota } from '${new URL('../../lib/process/cpu-count.js', import.meta.url).href}';
-    const root = fileURLToPath(new URL('cgroup-' + process.pid, import.meta.url));
-    mkdirSync(root + '/a/b', { recursive: true }); mkdirSync(root + '/cpu,cpuacct/c', { recursive: true });
-    writeFileSync(root + '/a/cpu.max', '150000 100000\\n'); writeFileSync(root + '/a/b/cpu.max', 'max 100000\\n');
-    writeFileSync(root + '/cpu,cpuacct/c/cpu.cfs_quota_us', '50000\\n'); writeFileSync(root + '/cpu,cpuacct/c/cpu.cfs_period_us', '100000\\n');
-    const values = [cgroupQuota(root, '0::/a/b\\n'), cgroupQuota(root, '5:cpu,cpuacct:/c\\n3:memory:/x\\n'), cgroupQuota(root, '0::/elsewhere') === Infinity, cgroupQuota(root, '') === Infinity];
-    rmSync(root, { recursive: true });
-    const pinned = execFileSync('taskset', ['-c', '0', process.execPath, '--input-type=module', '-e', \`import { cpuCount } from '\${import.meta.resolve('multiproc')}'; console.log(cpuCount())\`], { encoding: 'utf8' });
-    out([values, Number(pinned), mp.cpuCount() >= 1]);`);
-  expect(got).toEqual([[1.5, 0.5, true, true], 1, true]);
-});
-
-test('the parent as its child sees it: a grandchild notices its death', async () => {
-  const end = await runScript(new URL('watch-parent.mjs', fixtures));
-  const [survivor, seen] = JSON.parse(end.stdout.trim().split('\n').at(-1)!);
-  expect(seen, describe(end)).toEqual([true, false, false, true, false]);
-  expect(isRunning(survivor)).toBe(false);
-});
-
-test('sentinel is readable when the process has ended, before and after', async () => {
-  const got = await runJson(`${head}
+  test('sentinel is readable when the process has ended, before and after', async () => {
+    const got = await runJson(`${head}
     import { execFileSync } from 'node:child_process';
     // A pidfd shows POLLIN; epoll and select of other languages see the same.
     const ready = (fd) => execFileSync('python3', ['-c', 'import select; print(len(select.select([0],[],[],0)[0]))'], { stdio: [fd, 'pipe', 'inherit'], encoding: 'utf8' }).trim();
     const p = new mp.Process(tasks.never).start(), q = new mp.Process(tasks.square, 1).start();
     const before = ready(p.sentinel); p.kill(); p.joinSync(); q.joinSync();
     out([before, ready(p.sentinel), ready(q.sentinel), p.sentinel === p.sentinel]);`);
-  expect(got).toEqual(['0', '1', '1', true]);
+    expect(got).toEqual(['0', '1', '1', true]);
+  });
 });

@@ -82,6 +82,7 @@ Failure fork_request(int channel, const SpawnRequest& request, const Word* inter
         (opened.nothing = open("/dev/null", O_RDWR | O_CLOEXEC)) < 0)
       return {errno, "open"};
     fds[kStreamFds + i] = request.fds[i] < 0 ? opened.nothing : request.fds[i];
+    if (fcntl(fds[kStreamFds + i], F_GETFD) < 0) return {errno, "dup2"};
   }
   const int fd_count = kStreamFds + request.fd_count;
   const ForkHeader header{kForkMagic, ForkKind::start, static_cast<uint32_t>(fd_count), request.new_session};

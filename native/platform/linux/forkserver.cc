@@ -33,6 +33,8 @@ const struct {
 } kTaken[] = {{SIGINT, SIG_IGN}, {SIGTERM, SIG_DFL}, {SIGHUP, SIG_DFL}, {SIGCHLD, SIG_DFL}};
 constexpr int kTakenCount = sizeof kTaken / sizeof *kTaken;
 
+constexpr int64_t kSessionNs = 100'000'000;
+
 struct ServedChild {
   uint32_t requester;
   pid_t pid;
@@ -51,7 +53,7 @@ Server& server() {
   return s;
 }
 
-/// While it lives the signals are the server's. A child's constructor is the server's, its destructor its own.
+/// While it lives the signals are the server's. Both the server and its children give them back.
 class Signals {
  public:
   Signals() {
@@ -62,7 +64,8 @@ class Signals {
       sigaction(kTaken[i].signal, &ours, &before_[i]);
     }
   }
-  ~Signals() {
+  ~Signals() { give_back(); }
+  void give_back() const {
     for (int i = 0; i < kTakenCount; i++) sigaction(kTaken[i].signal, &before_[i], nullptr);
   }
   Signals(const Signals&) = delete;
@@ -84,7 +87,7 @@ void collect(const ServedChild& child) {
 }
 
 /// What a new child does with its request before anything else. The reasons go nowhere: it has no streams yet.
-void become_child(const Received& received, bool new_session) {
+void become_child(const Received& received, bool new_session, const Signals& signals) {
   for (const int channel : server().channels) close(channel);
   for (const ServedChild& child : server().children) {
     close(child.handle);
@@ -93,18 +96,27 @@ void become_child(const Received& received, bool new_session) {
   server().channels.clear();
   server().children.clear();
   close(received.fds[kStatusFd]);
-  if (new_session && setsid() < 0) _exit(127);
+  if (new_session) setsid();
   for (int i = 0; i < 3; i++) {
     if (dup2(received.fds[kStreamFds + i], i) < 0) _exit(127);
     close(received.fds[kStreamFds + i]);
   }
+  // What was sent to the child so far was blocked, and counts from here on.
+  signals.give_back();
   sigset_t none;
   sigemptyset(&none);
   pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
+/// Returns when a child has its session: its requester may look at once.
+void await_session(pid_t pid) {
+  const int64_t until = monotonic_now() + kSessionNs;
+  while (getsid(pid) != pid && monotonic_now() < until) yield();
+}
+
 /// Forks. True in the child; in the server *reply says how it went, and *handle is the child's.
-bool fork_child(const Received& received, bool new_session, ForkReply* reply, int* handle, ForkTurn* turn) {
+bool fork_child(const Received& received, bool new_session, const Signals& signals, ForkReply* reply, int* handle,
+                ForkTurn* turn) {
   const auto fail = [&](const char* call) {
     reply->code = errno;
     snprintf(reply->syscall, sizeof reply->syscall, "%s", call);
@@ -112,7 +124,11 @@ bool fork_child(const Received& received, bool new_session, ForkReply* reply, in
   };
   int its_end, our_end;
   if (channel_create(&its_end, &our_end)) return fail("socketpair");
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
   const pid_t pid = fork();
+  if (pid != 0) pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) {
     fail("fork");
     close(its_end);
@@ -121,7 +137,7 @@ bool fork_child(const Received& received, bool new_session, ForkReply* reply, in
   }
   if (pid == 0) {
     close(our_end);
-    become_child(received, new_session);
+    become_child(received, new_session, signals);
     *turn = {ForkTurn::child, {}, 0, received.fds[kGoFd], its_end, static_cast<uint32_t>(received.sender)};
     for (int i = kOtherFds; i < received.fd_count; i++) turn->fds[turn->fd_count++] = received.fds[i];
     return true;
@@ -136,6 +152,7 @@ bool fork_child(const Received& received, bool new_session, ForkReply* reply, in
     close(our_end);
     return false;
   }
+  if (new_session) await_session(pid);
   reply->pid = static_cast<uint32_t>(pid);
   server().channels.push_back(our_end);
   server().children.push_back(
@@ -145,7 +162,7 @@ bool fork_child(const Received& received, bool new_session, ForkReply* reply, in
 
 /// Answers a request for a child. True in the child.
 bool start(int channel, const ForkHeader& header, const Received& received, const char* refusal,
-           ForkTurn* turn) {
+           const Signals& signals, ForkTurn* turn) {
   struct {
     ForkReply reply;
     char refusal[kRefusalBytes];
@@ -164,7 +181,7 @@ bool start(int channel, const ForkHeader& header, const Received& received, cons
   } else if (refusal != nullptr) {
     deny(EBUSY, "refused");
     size += static_cast<size_t>(snprintf(answer.refusal, sizeof answer.refusal, "%.4000s", refusal));
-  } else if (fork_child(received, header.new_session != 0, &answer.reply, &handle, turn)) {
+  } else if (fork_child(received, header.new_session != 0, signals, &answer.reply, &handle, turn)) {
     return true;
   }
   datagram_send(channel, &answer, size, &handle, handle < 0 ? 0 : 1);
@@ -185,14 +202,14 @@ void census(int channel) {
 }
 
 /// One message of a channel. True: the caller has something to do.
-bool serve_message(size_t at, const char* refusal, ForkTurn* turn) {
+bool serve_message(size_t at, const char* refusal, const Signals& signals, ForkTurn* turn) {
   const int channel = server().channels[at];
   ForkHeader header{};
   Received received;
   Failure failed = datagram_receive(channel, &header, sizeof header, false, &received);
   if (failed.code == EAGAIN) return false;
   const bool whole = !failed && received.size == sizeof header && header.magic == kForkMagic;
-  if (whole && header.kind == ForkKind::start) return start(channel, header, received, refusal, turn);
+  if (whole && header.kind == ForkKind::start) return start(channel, header, received, refusal, signals, turn);
   if (whole && header.kind == ForkKind::census) {
     close_all(received.fds, received.fd_count);
     census(channel);
@@ -236,7 +253,7 @@ Failure fork_serve(int first_channel, const char* refusal, bool wait, ForkTurn* 
       server().children.erase(server().children.begin() + static_cast<std::ptrdiff_t>(i));
     }
     for (size_t i = channels; i-- > 0;) {
-      if (watches[i].revents != 0 && serve_message(i, refusal, turn)) return {};
+      if (watches[i].revents != 0 && serve_message(i, refusal, signals, turn)) return {};
     }
   }
 }

@@ -55,38 +55,35 @@ export function surroundings(env: Record<string, string>, cwd: string | null, wh
 
 /** A process of the server's. A server that is gone is replaced, once. */
 export function forkProcess(
-  { stdio, letter, doorbell, parent }: Parcel,
+  { stdio, letter, parent }: Parcel,
   launch: Launch,
   detached: boolean,
   what: string,
 ): { id: number; pid: number } {
-  try {
-    for (let attempt = 1; ; attempt++) {
-      const generation = serverGeneration();
-      try {
-        const main = tell(generation, launch);
-        const answer = native.childFork([...stdio, letter, doorbell, parent], detached, doorbell, !detached);
-        if (typeof answer !== 'string') return answer;
-        if (!main) throw new ProcessError('ERR_MP_PRELOAD', `${what}: ${answer}`);
-        native.forkserverDrop(generation);
-        mainUnfit = true;
-      } catch (error) {
-        const { errno = '' } = error as { errno?: string };
-        if (!goneBy.has(errno)) throw error;
-        native.forkserverDrop(generation);
-        reapEnded();
-        if (errno === 'EINTR') throw new InterruptedError(`${what}: a signal arrived while waiting`);
-        if (attempt === attempts) throw notToBeHad(what, error);
-      }
+  for (let attempt = 1; ; attempt++) {
+    let generation = 0;
+    try {
+      generation = serverGeneration();
+      const main = tell(generation, launch);
+      const doorbell = native.bellCreate();
+      const answer = native.childFork([...stdio, letter, doorbell, parent], detached, doorbell, !detached);
+      if (typeof answer !== 'string') return answer;
+      if (!main) throw new ProcessError('ERR_MP_PRELOAD', `${what}: ${answer}`);
+      native.forkserverDrop(generation);
+      mainUnfit = true;
+    } catch (error) {
+      const { errno = '' } = error as { errno?: string };
+      if (!goneBy.has(errno)) throw error;
+      native.forkserverDrop(generation);
+      reapEnded();
+      if (errno === 'EINTR') throw new InterruptedError(`${what}: a signal arrived while waiting`);
+      if (attempt === attempts) throw notToBeHad(what, error);
     }
-  } catch (error) {
-    native.fdClose(doorbell);
-    throw error;
   }
 }
 
 /** How a channel says that its server is gone, that it serves another user than we are by now, or that we left it. */
-const goneBy = new Set(['EPIPE', 'ECONNRESET', 'EPERM', 'EPROTO', 'EBADF', 'EINTR']);
+const goneBy = new Set(['EPIPE', 'ECONNRESET', 'EPERM', 'EPROTO', 'EINTR']);
 
 function notToBeHad(what: string, cause: unknown): ProcessError {
   return new ProcessError(

@@ -40,7 +40,8 @@ export function takeOverEnds(): void {
     native.exitNow(code ?? 0);
   };
   process.on('uncaughtExceptionMonitor', (error) => {
-    if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return;
+    if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback())
+      return;
     uncaught = { error };
   });
   native.onDry((last) => {

@@ -1,0 +1,28 @@
+/** One body of tests for all start methods. */
+import { describe as group } from 'vitest';
+import * as child from './child.js';
+
+export type StartMethod = 'spawn' | 'forkserver';
+
+/** The runners of child.ts, with a start method for what they run. */
+export interface Runners {
+  method: StartMethod;
+  env: { MULTIPROC_START_METHOD: StartMethod };
+  runScript: typeof child.runScript;
+  runJson: typeof child.runJson;
+}
+
+export function forEachStartMethod(body: (runners: Runners) => void): void {
+  for (const method of ['spawn', 'forkserver'] as const) {
+    const env = { MULTIPROC_START_METHOD: method };
+    const also = (options: child.ScriptOptions = {}) => ({ ...options, env: { ...env, ...options.env } });
+    group(method, () => {
+      body({
+        method,
+        env,
+        runScript: (script, options) => child.runScript(script, also(options)),
+        runJson: (script, options) => child.runJson(script, also(options)),
+      });
+    });
+  }
+}
