@@ -26,6 +26,16 @@ export interface GroupOptions extends Omit<ProcessOptions, 'target' | 'name'> {
 export async function spawnGroup<R>(
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- any arguments
   fn: ((index: number, ...args: any[]) => R) | URL | FunctionAddress,
+  options: GroupOptions,
+): Promise<Awaited<R>[]> {
+  return runGroup<R>(Process, fn, options);
+}
+
+/** The same with processes of a context's. */
+export async function runGroup<R>(
+  GroupProcess: typeof Process,
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- any arguments
+  fn: Target<any[], R>,
   { count, args = [], ...options }: GroupOptions,
 ): Promise<Awaited<R>[]> {
   checkTarget(fn, 'spawnGroup()');
@@ -36,7 +46,7 @@ export async function spawnGroup<R>(
   const members: Process<R>[] = [];
   try {
     for (let index = 0; index < count; index++) {
-      members.push(new Process<R>({ ...options, target: fn, args: [index, ...list] }).start());
+      members.push(new GroupProcess<R>({ ...options, target: fn, args: [index, ...list] }).start());
     }
     return await Promise.all(members.map((member) => member.result()));
   } catch (error) {

@@ -22,7 +22,7 @@ function children(): string[] {
       try {
         const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
         const ours = readFileSync(`/proc/${pid}/environ`, 'utf8').includes(mark);
-        return ours && command.includes('lib/entry/worker') ? [`process ${pid}: ${command}`] : [];
+        return ours && command.includes('lib/entry/') ? [`process ${pid}: ${command}`] : [];
       } catch {
         return [];
       }

@@ -1,0 +1,107 @@
+// What a forked child must mend, one test each: see src/process/forkserver/.
+import { describe as group, expect, test } from 'vitest';
+import { describe, fixtures, runJson as run, runScript as runFile } from '../support/child.js';
+
+const url = (name: string) => new URL(name, fixtures).href;
+const head = (preloads: boolean) => `
+import * as mp from 'multiproc';
+mp.setStartMethod('forkserver');
+if (${preloads}) mp.setForkserverPreload(['${url('forked.mjs')}']);
+const at = (name) => ({ module: '${url('forked.mjs')}', export: name });
+const out = (value) => console.log(JSON.stringify(value));
+const all = async (stream) => { let text = ''; for await (const chunk of stream) text += chunk; return text; };
+`;
+const env = { MULTIPROC_START_METHOD: 'forkserver' };
+
+for (const preloads of [true, false]) {
+  group(preloads ? 'preloaded' : 'loaded in the child', () => {
+    const runJson = (source: string) => run(head(preloads) + source, { env });
+    const runScript = (source: string) => runFile(head(preloads) + source, { env });
+
+    test('it is itself: pid, parent, uptime, mask, umask, variables', async () => {
+      const end = await runScript(`process.umask(0o27);
+        const p = new mp.Process(at('identity')).start();
+        const { pid, ...got } = await p.result();
+        out([pid, got, got.ppid === process.pid, got.parent === process.pid]);`);
+      expect(JSON.parse(end.stdout.trim().split('\n').at(-1)!), describe(end)).toMatchObject([
+        true,
+        {
+          uptime: true,
+          blocked: '0',
+          ignored: true,
+          umask: 0o27,
+          uring: null,
+          sockets: 1,
+          loadedHere: !preloads,
+        },
+        true,
+        true,
+      ]);
+      // What modules print while they load is seen, once.
+      expect(end.stdout.match(/^loaded$/gm)).toHaveLength(1);
+    });
+
+    test('siblings share no random number and no UUID', async () => {
+      const drawn = await runJson(`
+        const lists = [];
+        for (let i = 0; i < 5; i++) lists.push(...(await mp.spawnGroup({ module: '${url('forked.mjs')}', export: 'draws' }, { count: 8, args: [] })));
+        out([lists.length, lists.flat().length]);`).catch((e) => e);
+      expect(drawn[0] ?? drawn).toBe(40);
+      const [count, distinct] = await runJson(`
+        const all = await Promise.all(Array.from({ length: 40 }, () => mp.run(at('draws'), 100)));
+        out([all.flat().length, new Set(all.flat()).size]);`);
+      expect(count).toBe(40 * 700);
+      expect(distinct).toBe(count);
+    }, 90_000);
+
+    test('its streams are the requester’s, of the kind these have', async () => {
+      const got = await runJson(`
+        const p = new mp.Process({ ...{ target: at('streams') }, stdio: 'pipe' }).start();
+        p.stdin.end();
+        out([await all(p.stdout), await all(p.stderr), await p.result()]);`);
+      expect(got[0].replace('loaded\n', '')).toBe('out Socket 1 pipe\nmore\n');
+      expect(got.slice(1)).toEqual(['err\n', ['Socket', 'Socket']]);
+    });
+
+    test('everything of Node works in it', async () => {
+      const got = await runJson(`out(await mp.run(at('everything')));`);
+      expect(got).toEqual({
+        timer: 'timer', file: true, pool: 32, zip: true, hash: 64, dns: true, exec: 'yo', net: 'hi', fetch: 'ok',
+        worker: [100000, 0], wasm: 5, imported: 2, fork: 5, signal: 'SIGUSR2', garbage: 100000, process: 7, hooks: true,
+      }); // prettier-ignore
+    });
+
+    test('it ends by every way with the right code, its listeners, all its output', async () => {
+      const got = await runJson(`
+        const ways = ['nothing', 'exit', 'really', 'code', 'throw', 'later', 'rejection', 'listener', 'handler', 'again', 'abort', 'signal'];
+        const end = async (how) => {
+          const p = new mp.Process({ target: at('ends'), args: [how], stdio: ['ignore', 'pipe', 'pipe'] }).start();
+          const [text, errors, code] = await Promise.all([all(p.stdout), all(p.stderr), p.join()]);
+          return [how, code, text.replace('loaded\\n', '').replace(/x{100000}\\n/, 'X '), /Error: ([\\w ]+)/.exec(errors)?.[1] ?? ''];
+        };
+        out(await Promise.all(ways.map(end)));`);
+      expect(got).toEqual([
+        ['nothing', 0, 'X exit 0\n', ''],
+        ['exit', 3, 'X exit 3\n', ''],
+        ['really', 4, 'X ', ''],
+        ['code', 5, 'X exit 5\n', ''],
+        ['throw', 1, 'X exit 1\n', 'thrown'],
+        ['later', 1, 'X exit 1\n', 'thrown later'],
+        ['rejection', 1, 'X exit 1\n', 'rejected'],
+        ['listener', 1, 'X exit 0\n', 'in a listener'],
+        ['handler', 7, 'X ', 'in the handler'],
+        ['again', 0, 'X again\nexit 0\n', ''],
+        ['abort', -6, 'X ', ''],
+        ['signal', -15, 'X ', ''],
+      ]);
+    });
+
+    test('a server that is old has children that end', async () => {
+      const got = await runJson(`
+        await mp.run(at('draws'), 1);
+        await new Promise((resolve) => setTimeout(resolve, 9000)); // V8 collects garbage of idle programs after 8 s
+        out(await Promise.all(Array.from({ length: 10 }, () => new mp.Process(at('draws'), 1).start().join())));`);
+      expect(got).toEqual(Array(10).fill(0));
+    });
+  });
+}
