@@ -13,6 +13,9 @@ export type Binding = ArenaBinding & MonitorBinding & ProcessBinding & SegmentBi
 const require = createRequire(import.meta.url);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
+/** The file it was loaded from. */
+export let addonFile = '';
+
 /** This system as its user would name it: "linux arm64 with glibc 2.31". */
 function system(): string {
   const name = `${process.platform} ${process.arch}`;
@@ -35,6 +38,7 @@ function load(): Binding {
   } catch (cause) {
     throw failed(`the package has no compiled addon for ${system()}`, cause);
   }
+  addonFile = file;
   try {
     return require(file) as Binding;
   } catch (cause) {

@@ -17,7 +17,8 @@ const failure = async (f) => { try { await f(); return 'no error'; } catch (e) {
 `;
 
 for (const [name, why] of [
-  ['listens', /keeps? .*busy \(TCPServerWrap\)|busy \(TCPServerWrap\)/],
+  ['listens', /sockets that its children would share/],
+  ['stays', /the event loop is kept busy \(Timeout\)/],
   ['unreferenced', /sockets that its children would share/],
   ['threads', /threads that its children would not have/],
   ['fails', /RangeError: this module fails on purpose/],
@@ -133,7 +134,7 @@ test('a requester that is killed while it starts a process leaves nothing', asyn
 test('too few processes or descriptors: an error, and the server goes on', async () => {
   const got = await runJson(`${head}
     import { execFileSync } from 'node:child_process';
-    await mp.run(tasks.square, 1);
+    await new mp.Process(tasks.square, 1).start().join();
     const limit = (soft) => execFileSync('prlimit', ['--pid', String(servers()[0]), '--nofile=' + soft + ':4096']);
     limit(8);
     const fds = readdirSync('/proc/self/fd').length;

@@ -9,12 +9,14 @@ import { adoptServer } from './client.js';
 import { takeOverEnds } from './ends.js';
 import { drawAnew } from './random.js';
 import { takeIdentity } from './surroundings.js';
+import { mendWorkers } from './threads.js';
 
 export function becomeForked({ fds, go, channel, pid, requester }: ForkTurn, loaded: Iterable<string>): void {
   const [letterFd, doorbell, parent] = fds as [number, number, number];
   takeIdentity(pid, requester);
   drawAnew();
   takeOverEnds();
+  mendWorkers();
   adoptServer(channel, loaded);
   setChildFds({ letter: letterFd, doorbell, parent });
   const letter = Letter.open(letterFd);

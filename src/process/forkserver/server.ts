@@ -19,6 +19,7 @@ import { lookBefore, openResources, unfitBecause, type Before } from './fit.js';
 import { becomeForked } from './forked.js';
 import { drawAnew, findBlocks, replaceRandom } from './random.js';
 import { holdStreams } from './streams.js';
+import { replaceWorker } from './threads.js';
 import { keepListeners, runOwnListeners } from './listeners.js';
 
 /** Where a server finds what it inherits. */
@@ -35,6 +36,7 @@ let before: Before;
 export async function serve(): Promise<void> {
   for (const fd of Object.values(serverFd)) native.fdPrivate(fd);
   replaceRandom();
+  replaceWorker();
   becomeServer();
   mapArena(serverFd.arena);
   takeOverEmit();

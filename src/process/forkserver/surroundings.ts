@@ -18,5 +18,6 @@ export function takeSurroundings({ argv, env, cwd, umask }: Surroundings): void 
 }
 
 function define(key: 'pid' | 'ppid' | 'uptime', value: unknown): void {
+  Reflect.deleteProperty(process, key); // Node's own ppid would stay a look at the system
   Object.defineProperty(process, key, { value, enumerable: true, configurable: true, writable: false });
 }
