@@ -102,6 +102,8 @@ async function load([file, output, errors, ...others]: number[]): Promise<void> 
       if (url !== told.main) refusal ??= `${url} cannot be preloaded by the forkserver: ${inspect(error)}`;
     }
   }
+  // The console looks at its stream once more when it has written.
+  await new Promise(setImmediate);
   endLoading();
   isLoaded(told.modules);
   const unfit = unfitBecause(before);

@@ -1,0 +1,2 @@
+import 'typescript';
+export { stamp, stay } from './stamp.mjs';
