@@ -1,2 +1,2 @@
 /** Nothing: imported for the sake of importing. */
-export {};
+export { nothing } from '../process/forkserver/rehearsal.js';

@@ -9,6 +9,8 @@ import type { Identity } from './launch.js';
 export const entryPath = fileURLToPath(new URL('../entry/worker.js', import.meta.url));
 /** The script a forkserver runs. */
 export const forkserverPath = fileURLToPath(new URL('../entry/forkserver.js', import.meta.url));
+/** A module of no consequence. */
+export const warmUrl = new URL('../entry/warm.js', import.meta.url).href;
 
 // The addon knows in worker threads of a child, the command line while modules are loaded before the child's entry.
 const text = native.processIdentity();

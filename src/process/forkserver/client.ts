@@ -23,7 +23,7 @@ export interface Told {
 }
 
 /** --single-threaded: V8 gives no work to threads that a child has not. The others: see docs/processes.md. */
-const serverFlags = ['--single-threaded', '--v8-pool-size=1', '--no-memory-reducer'];
+const serverFlags = ['--single-threaded', '--v8-pool-size=1', '--no-memory-reducer', '--no-flush-bytecode'];
 const attempts = 2;
 
 /** What the server of `generation` was told to load. */

@@ -10,14 +10,14 @@ import { inspect } from 'node:util';
 import { mapArena } from '../../memory/arena.js';
 import { native } from '../../native/load.js';
 import { forkTurn, type ForkTurn } from '../../native/process-binding.js';
-import { decode, encode } from '../../transfer/codec.js';
 import { preloadModule } from '../../transfer/function-resolve.js';
 import { becomeServer, whileImporting } from '../current.js';
 import { readTold } from './client.js';
 import { onQuiet, takeOverEmit } from './ends.js';
 import { lookBefore, openResources, unfitBecause, type Before } from './fit.js';
 import { becomeForked } from './forked.js';
-import { drawAnew, findBlocks, replaceRandom } from './random.js';
+import { findBlocks, replaceRandom } from './random.js';
+import { rehearse, tidyHeap } from './rehearsal.js';
 import { holdStreams } from './streams.js';
 import { replaceWorker } from './threads.js';
 import { keepListeners, runOwnListeners } from './listeners.js';
@@ -41,13 +41,14 @@ export async function serve(): Promise<void> {
   mapArena(serverFd.arena);
   takeOverEmit();
   findBlocks();
-  drawAnew();
-  decode(encode({ launch: { path: [0] }, args: ['', {}] }, '').bytes);
   await stat('/'); // starts the threads of libuv's pool
-  await import('../../entry/warm.js'); // the first import() of a process takes milliseconds
+  await rehearse();
   before = lookBefore();
   onQuiet(quiet);
 }
+
+/** How many modules were loaded when the heap was put in order. */
+let tidiedAt = -1;
 
 /** Undoes what is only meant for the time while modules are loaded. */
 let endLoading = (): void => {};
@@ -58,6 +59,8 @@ let endWatch = (): void => {};
 function quiet(): void {
   endLoading();
   endWatch();
+  if (tidiedAt < loaded.size) tidyHeap();
+  tidiedAt = loaded.size;
   act(native.forkServe(serverFd.channel, refusal, true));
 }
 

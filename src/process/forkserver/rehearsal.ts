@@ -1,0 +1,58 @@
+/**
+ * What every child does first, done once in the server: children find it compiled. And the heap put in order: what is
+ * moved or freed later is copied by each of them.
+ */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { inspect } from 'node:util';
+import { native } from '../../native/load.js';
+import { decode, encode } from '../../transfer/codec.js';
+import { resolveFunction } from '../../transfer/function-resolve.js';
+import { sourceHash } from '../../transfer/function-ref.js';
+import { warmUrl } from '../current.js';
+import { Letter, letterState } from '../letter.js';
+import { takeSurroundings } from './surroundings.js';
+import { drawAnew } from './random.js';
+
+/** A target of no consequence. */
+export function nothing(): void {
+  // Never called for what it does.
+}
+
+export async function rehearse(): Promise<void> {
+  drawAnew();
+  const { argv, env } = process;
+  const surroundings = {
+    argv: argv.slice(1),
+    env: { ...env } as Record<string, string>,
+    cwd: process.cwd(),
+    umask: process.umask(),
+  };
+  const ref = { module: warmUrl, export: 'nothing', hash: sourceHash(nothing) };
+  const bell = native.bellCreate();
+  const sent = Letter.write(
+    encode({ launch: { surroundings, target: ref, path: [1] }, args: ['', {}] }, '').bytes,
+    true,
+  );
+  const letter = Letter.open(sent.fd);
+  try {
+    decode(letter.read());
+    letter.attached();
+    native.bellRing(bell);
+    takeSurroundings(surroundings);
+    await resolveFunction(ref);
+    letter.settle(encode(undefined, 'result').bytes, letterState.returned);
+    inspect(letter.follows);
+  } finally {
+    letter.close();
+    native.fdClose(bell);
+  }
+}
+
+export function tidyHeap(): void {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  setFlagsFromString('--no-expose-gc');
+  collect();
+  collect();
+}
