@@ -77,7 +77,8 @@ void on_closed(uv_handle_t* handle) {
 void on_environment_end(napi_async_cleanup_hook_handle hook, void* data) {
   auto* w = static_cast<DryWatch*>(data);
   w->ending = hook;
-  for (void* handle : {static_cast<void*>(&w->keeper), static_cast<void*>(&w->prepare), static_cast<void*>(&w->turn)})
+  for (void* handle :
+       {static_cast<void*>(&w->keeper), static_cast<void*>(&w->prepare), static_cast<void*>(&w->turn)})
     uv_close(base(handle), on_closed);
 }
 
@@ -93,7 +94,8 @@ void watch_dry(napi_env env, napi_value dry) {
   uv_prepare_init(loop, &w->prepare);
   uv_idle_init(loop, &w->turn);
   w->keeper.data = w->prepare.data = w->turn.data = w;
-  uv_timer_start(&w->keeper, [](uv_timer_t*) {}, kForEverMs, kForEverMs);
+  uv_timer_start(
+      &w->keeper, [](uv_timer_t*) {}, kForEverMs, kForEverMs);
   uv_prepare_start(&w->prepare, on_prepare);
   uv_unref(base(&w->prepare));
   uv_unref(base(&w->turn));
@@ -106,7 +108,8 @@ void watch_dry_in_worker(napi_env env) {
   if (!forked.load()) return;
   napi_value dry;
   // A thread's process.exit() ends the thread alone, and waits for nothing.
-  constexpr char source[] = "(last) => last ? process.exit() : process.emit('beforeExit', process.exitCode ?? 0)";
+  constexpr char source[] =
+      "(last) => last ? process.exit() : process.emit('beforeExit', process.exitCode ?? 0)";
   if (napi_run_script(env, string(env, source), &dry) == napi_ok) watch_dry(env, dry);
 }
 

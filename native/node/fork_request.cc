@@ -40,9 +40,9 @@ napi_value launch(napi_env env, napi_callback_info info) {
   int ours = -1, its = -1;
   if (Failure f = platform::channel_create(&ours, &its)) return throw_failure(env, f);
   fds.push_back(its);
-  const platform::SpawnRequest request = {
-      file.c_str(), argv.pointers.data(), envp.pointers.data(), nullptr, fds.data(), static_cast<int>(fds.size()),
-      false};
+  const platform::SpawnRequest request = {file.c_str(), argv.pointers.data(), envp.pointers.data(),
+                                          nullptr,      fds.data(),           static_cast<int>(fds.size()),
+                                          false};
   platform::Spawned server;
   const Failure failed = platform::process_spawn(request, &server);
   platform::close_fd(its);
@@ -134,9 +134,8 @@ napi_value child_fork(napi_env env, napi_callback_info info) {
     if (failed) return throw_failure(env, failed);
   }
   Child* child = nullptr;
-  if (Failure f = children_of(args.data)
-                      ->add(answer.forked.handle, answer.forked.status, to_int32(env, args[2]),
-                            to_bool(env, args[3]), &child)) {
+  if (Failure f = children_of(args.data)->add(answer.forked.handle, answer.forked.status,
+                                              to_int32(env, args[2]), to_bool(env, args[3]), &child)) {
     return throw_failure(env, f);
   }
   napi_value result = object(env);

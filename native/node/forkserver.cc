@@ -36,8 +36,8 @@ napi_value serve(napi_env env, napi_callback_info info) {
   const bool wait = to_bool(env, args[2]);
   if (wait) platform::fork_prepare();
   ForkTurn turn;
-  if (Failure f = platform::fork_serve(to_int32(env, args[0]), type == napi_string ? refusal.c_str() : nullptr,
-                                       wait, &turn))
+  if (Failure f = platform::fork_serve(to_int32(env, args[0]),
+                                       type == napi_string ? refusal.c_str() : nullptr, wait, &turn))
     return throw_failure(env, f);
   if (turn.kind == ForkTurn::child) {
     uv_loop_t* loop = nullptr;

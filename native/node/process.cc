@@ -68,7 +68,7 @@ napi_value child_spawn(napi_env env, napi_callback_info info) {
   const std::vector<int> fds = to_fds(env, args[4]);
   const int doorbell = to_int32(env, args[6]);
   const platform::SpawnRequest request = {
-      file.c_str(), argv.pointers.data(),       envp.pointers.data(),  has_cwd ? cwd.c_str() : nullptr,
+      file.c_str(), argv.pointers.data(),         envp.pointers.data(),  has_cwd ? cwd.c_str() : nullptr,
       fds.data(),   static_cast<int>(fds.size()), to_bool(env, args[5]),
   };
   platform::Spawned spawned;

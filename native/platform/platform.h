@@ -248,8 +248,8 @@ struct ForkAnswer {
 /// /dev/null), it is told where it finds the others. Waits for the answer while `interrupt` has `interrupt_value`.
 /// EPIPE or ECONNRESET: the server is gone; EPERM: it serves another user; EINTR: interrupted, the channel must be closed.
 /// After any failure no child runs on: one that was forked all the same ends before it does anything.
-Failure fork_request(int channel, const SpawnRequest& request, const Word* interrupt, uint32_t interrupt_value,
-                     ForkAnswer* answer);
+Failure fork_request(int channel, const SpawnRequest& request, const Word* interrupt,
+                     uint32_t interrupt_value, ForkAnswer* answer);
 /// Gives the server descriptors to act upon before it serves what is sent later.
 Failure fork_tell(int channel, const int* fds, int fd_count);
 /// The processes that the server has forked and that still run, as pairs of pids: requester, child. Returns how many
@@ -297,7 +297,7 @@ Failure file_read_at(int fd, void* bytes, size_t size, size_t offset);  // all o
 Failure file_write_at(int fd, const void* bytes, size_t size, size_t offset);
 Failure file_resize(int fd, size_t size);
 void close_fd(int fd);
-Failure close_on_exec(int fd);  // programs this process starts do not get it
+Failure close_on_exec(int fd);    // programs this process starts do not get it
 Failure move_fd(int fd, int to);  // `to` is then what `fd` was, open in programs this process starts
 
 /// Counts SIGINT and SIGTERM that reached a handler of this program (default actions never return). Watched by blocking

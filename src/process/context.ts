@@ -30,7 +30,7 @@ function make(method: StartMethod): Context {
   Object.defineProperty(ContextProcess, 'name', { value: Process.name });
   const bound = {
     Process: ContextProcess,
-    run: async (target: Target, ...args: unknown[]) =>
+    run: async (target: Target, ...args: unknown[]): Promise<unknown> =>
       new ContextProcess({ target: checkTarget(target, 'run()'), args }).start().result(),
     spawnGroup: (fn: Target, options: GroupOptions) => runGroup(ContextProcess, fn, options),
     getStartMethod: () => method,

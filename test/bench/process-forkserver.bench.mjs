@@ -45,7 +45,9 @@ async function memory({ Process }, name) {
   await Promise.all(all.map((p) => p.result().catch(() => {})));
   const sizes = all.map(({ pid }) => {
     const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-    return [...rollup.matchAll(/^Private_\w+:\s+(\d+)/gm)].reduce((sum, [, kib]) => sum + Number(kib), 0) / 1024;
+    return (
+      [...rollup.matchAll(/^Private_\w+:\s+(\d+)/gm)].reduce((sum, [, kib]) => sum + Number(kib), 0) / 1024
+    );
   });
   for (const p of all) p.kill();
   await Promise.all(all.map((p) => p.join()));

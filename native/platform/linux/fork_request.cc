@@ -71,8 +71,8 @@ const char* name_of_call(const char* text) {
 
 }  // namespace
 
-Failure fork_request(int channel, const SpawnRequest& request, const Word* interrupt, uint32_t interrupt_value,
-                     ForkAnswer* out) {
+Failure fork_request(int channel, const SpawnRequest& request, const Word* interrupt,
+                     uint32_t interrupt_value, ForkAnswer* out) {
   if (request.fd_count < 3 || request.fd_count + kStreamFds > kForkFdMax) return {EINVAL, "sendmsg"};
   Opened opened;
   if (pipe2(opened.status, O_CLOEXEC) < 0 || pipe2(opened.go, O_CLOEXEC) < 0) return {errno, "pipe2"};
@@ -121,8 +121,7 @@ Failure fork_census(int channel, uint32_t* pids, int max, int* count) {
   const ForkHeader header{kForkMagic, ForkKind::census, 0, 0};
   if (Failure f = datagram_send(channel, &header, sizeof header, nullptr, 0)) return f;
   Received received;
-  Failure failed =
-      datagram_receive(channel, pids, sizeof *pids * static_cast<size_t>(max), true, &received);
+  Failure failed = datagram_receive(channel, pids, sizeof *pids * static_cast<size_t>(max), true, &received);
   close_all(received.fds, received.fd_count);
   if (!failed && received.size == 0) failed = {ECONNRESET, "recvmsg"};
   *count = failed ? 0 : static_cast<int>(received.size / static_cast<ssize_t>(sizeof *pids));

@@ -115,8 +115,8 @@ void await_session(pid_t pid) {
 }
 
 /// Forks. True in the child; in the server *reply says how it went, and *handle is the child's.
-bool fork_child(const Received& received, bool new_session, const Signals& signals, ForkReply* reply, int* handle,
-                ForkTurn* turn) {
+bool fork_child(const Received& received, bool new_session, const Signals& signals, ForkReply* reply,
+                int* handle, ForkTurn* turn) {
   const auto fail = [&](const char* call) {
     reply->code = errno;
     snprintf(reply->syscall, sizeof reply->syscall, "%s", call);
@@ -209,7 +209,8 @@ bool serve_message(size_t at, const char* refusal, const Signals& signals, ForkT
   Failure failed = datagram_receive(channel, &header, sizeof header, false, &received);
   if (failed.code == EAGAIN) return false;
   const bool whole = !failed && received.size == sizeof header && header.magic == kForkMagic;
-  if (whole && header.kind == ForkKind::start) return start(channel, header, received, refusal, signals, turn);
+  if (whole && header.kind == ForkKind::start)
+    return start(channel, header, received, refusal, signals, turn);
   if (whole && header.kind == ForkKind::census) {
     close_all(received.fds, received.fd_count);
     census(channel);

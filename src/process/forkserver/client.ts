@@ -9,6 +9,7 @@ import { inheritedArgv, inheritedExecArgv, inheritedNodeOptions } from '../exec-
 import type { Launch, Surroundings } from '../launch.js';
 import type { CheckedOptions } from '../options.js';
 import { checkTexts, type Parcel } from '../start.js';
+import { currentUmask } from './surroundings.js';
 import { mayFork } from './may-fork.js';
 import { forkserverPreload, mainModule } from './preload.js';
 
@@ -50,7 +51,7 @@ export function adoptServer(channel: number, modules: Iterable<string>): void {
 export function surroundings(env: Record<string, string>, cwd: string | null, what: string): Surroundings {
   const argv = [entryPath, ...inheritedArgv()];
   checkTexts([...argv, ...Object.entries(env).flat(), cwd ?? ''], what);
-  return { argv, env, cwd: cwd ?? currentDirectory(), umask: process.umask() };
+  return { argv, env, cwd: cwd ?? currentDirectory(), umask: currentUmask() };
 }
 
 /** A process of the server's. A server that is gone is replaced, once. */

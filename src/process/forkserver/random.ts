@@ -19,7 +19,8 @@ let blocks: (ArrayBufferView | ArrayBuffer)[] | null = null;
 /** In the server, before anything of the program's can take a reference to Math.random. */
 export function replaceRandom(): void {
   native.randomBytes(state);
-  Math.random = { random: () => ((next() >>> 5) * 2 ** 26 + (next() >>> 6)) / 2 ** 53 }.random;
+  const random = (): number => ((next() >>> 5) * 2 ** 26 + (next() >>> 6)) / 2 ** 53;
+  Math.random = random;
 }
 
 /** In the server, before it forks. */
@@ -27,9 +28,9 @@ export function findBlocks(): void {
   const found = new Set<ArrayBufferView | ArrayBuffer>();
   const watchLengths = (size: number): (() => void)[] =>
     [Object.getPrototypeOf(Uint8Array.prototype) as object, ArrayBuffer.prototype].map((prototype) =>
-      patch(prototype, 'byteLength', ({ get }) => ({
+      patch(prototype, 'byteLength', (was) => ({
         get(this: ArrayBuffer) {
-          const length = get!.call(this) as number;
+          const length = (was.get as (this: ArrayBuffer) => number).call(this);
           if (length === size) found.add(this);
           return length;
         },
@@ -39,7 +40,7 @@ export function findBlocks(): void {
     for (let i = 0; i < uuids.count; i++) randomUUID();
   });
   const first = found.size;
-  const watchReads = patch(Buffer.prototype, 'readUIntBE', ({ value }) => ({
+  const watchReads = patch(Buffer.prototype as object, 'readUIntBE', ({ value }) => ({
     value(this: Buffer, ...args: unknown[]) {
       if (this.length === ints.bytes) found.add(this);
       return (value as (...a: unknown[]) => number).apply(this, args);

@@ -11,7 +11,7 @@ import { resolveFunction } from '../../transfer/function-resolve.js';
 import { sourceHash } from '../../transfer/function-ref.js';
 import { warmUrl } from '../current.js';
 import { Letter, letterState } from '../letter.js';
-import { takeSurroundings } from './surroundings.js';
+import { currentUmask, takeSurroundings } from './surroundings.js';
 import { drawAnew } from './random.js';
 
 /** A target of no consequence. */
@@ -26,7 +26,7 @@ export async function rehearse(): Promise<void> {
     argv: argv.slice(1),
     env: { ...env } as Record<string, string>,
     cwd: process.cwd(),
-    umask: process.umask(),
+    umask: currentUmask(),
   };
   const ref = { module: warmUrl, export: 'nothing', hash: sourceHash(nothing) };
   const bell = native.bellCreate();

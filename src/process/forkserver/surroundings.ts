@@ -1,4 +1,5 @@
 /** What a forked child has from its requester, not from the server: who it is to the system, and where it runs. */
+import { readFileSync } from 'node:fs';
 import type { Surroundings } from '../launch.js';
 
 /** Node keeps its pid from its start, and the parent it knows would be the server. */
@@ -15,6 +16,12 @@ export function takeSurroundings({ argv, env, cwd, umask }: Surroundings): void 
   for (const [name, value] of Object.entries(env)) if (process.env[name] !== value) process.env[name] = value;
   if (cwd !== null) process.chdir(cwd);
   process.umask(umask);
+}
+
+/** Not process.umask(), which sets it to something else for a moment, for all threads. */
+export function currentUmask(): number {
+  const line = /^Umask:\s*([0-7]+)/m.exec(readFileSync('/proc/self/status', 'latin1'));
+  return line === null ? 0o22 : Number.parseInt(line[1]!, 8);
 }
 
 function define(key: 'pid' | 'ppid' | 'uptime', value: unknown): void {
