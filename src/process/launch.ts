@@ -16,7 +16,8 @@ export interface Surroundings {
   argv: string[];
   env: Record<string, string>;
   cwd: string | null;
-  umask: number;
+  /** Null: the server's. */
+  umask: number | null;
 }
 
 export interface Launch {

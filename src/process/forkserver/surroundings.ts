@@ -15,13 +15,17 @@ export function takeSurroundings({ argv, env, cwd, umask }: Surroundings): void 
   for (const name of Object.keys(process.env)) if (!(name in env)) Reflect.deleteProperty(process.env, name);
   for (const [name, value] of Object.entries(env)) if (process.env[name] !== value) process.env[name] = value;
   if (cwd !== null) process.chdir(cwd);
-  process.umask(umask);
+  if (umask !== null) process.umask(umask);
 }
 
 /** Not process.umask(), which sets it to something else for a moment, for all threads. */
-export function currentUmask(): number {
-  const line = /^Umask:\s*([0-7]+)/m.exec(readFileSync('/proc/self/status', 'latin1'));
-  return line === null ? 0o22 : Number.parseInt(line[1]!, 8);
+export function currentUmask(): number | null {
+  try {
+    const line = /^Umask:\s*([0-7]+)/m.exec(readFileSync('/proc/self/status', 'latin1'));
+    return line === null ? null : Number.parseInt(line[1]!, 8);
+  } catch {
+    return null; // too few descriptors, or no /proc: the server's is as good
+  }
 }
 
 function define(key: 'pid' | 'ppid' | 'uptime', value: unknown): void {
