@@ -28,6 +28,13 @@ void settle(const Arena& arena, uint32_t kind, Monitor& monitor, Latched& latche
   if (kind == kBarrier) barrier_settle(arena, monitor, latched);
 }
 
+/// Whether a seat that does not wait (any more) may have something to hear of: then its bell may ring once too often.
+bool may_have_news(uint32_t kind, const Seat& seat) {
+  const uint64_t hold = seat.hold.load(memory_order_relaxed);
+  if (kind == kSemaphore || kind == kRWLock) return (static_cast<uint32_t>(hold) & kSeatState) != kSeatWaits;
+  return true;
+}
+
 /// Takes a seat out of its monitor (M3).
 void unlink(const Arena& arena, Monitor& monitor, Seat& seat) {
   if (arena.plan->has_objects) {
@@ -111,6 +118,11 @@ void Latched::mourn(const Arena& arena, uint32_t index, OwnerId dead) {
   });
   if (kind == kBarrier) barrier_desert(monitor, dead);
   settle(arena, kind, monitor, *this);
+  // Whoever had the latch may have died between a change of a seat and its bell (M5).
+  each_seat(arena, monitor, [&](Seat& seat) {
+    if (may_have_news(kind, seat)) ring(seat);
+    return true;
+  });
 }
 
 Latched::~Latched() {
