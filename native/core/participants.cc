@@ -25,10 +25,13 @@ constexpr bool is_live(uint32_t state) { return state & kLive; }
 /// Lets go of what a dead or leaving participant has of one object, but for its reference.
 void abandon(const Arena& arena, uint32_t index, OwnerId owner) {
   const uint32_t kind = monitor_kind(arena, index);
-  if (is_monitor(kind))
-    monitor_drop(arena, index, owner, owner);
-  else if (kind != kSeat && kind != kEvent)
+  if (is_monitor(kind)) {
+    // Once it is ending its seats are out, and nobody waits for who has a latch in its name (T5).
+    if (!(arena.participant(owner_slot(owner)).state.load(memory_order_acquire) & kEnding))
+      monitor_drop(arena, index, owner, owner);
+  } else if (kind != kSeat && kind != kEvent) {
     lock_abandon(arena.slot(index), owner);
+  }
 }
 
 /// Calls f(index) for every object that participant `slot` has its bit for.
