@@ -108,15 +108,22 @@ platform::Failure reserve_participant(const Arena& arena, uint32_t slot) {
   return platform::memory_reserve(arena.fd, at, kPage);
 }
 
-/// Takes the token of a dead participant and sweeps it. False: it is alive, free, or somebody else is at it.
-bool sweep(const Arena& arena, uint32_t slot) {
-  Participant& p = arena.participant(slot);
+/// Takes the token of a participant that seems to have died. False: it is alive, free, or somebody else is at it.
+bool take_dead(const Arena& arena, uint32_t slot) {
   platform::Token* token = arena.token(slot);
   const auto form = arena.plan->token_form;
   const uint32_t value = platform::token_word(token, form)->load(memory_order_acquire);
-  if (!is_live(p.state.load(memory_order_acquire)) || !platform::token_dead(token, value)) return false;
+  if (!is_live(arena.participant(slot).state.load(memory_order_acquire)) ||
+      !platform::token_dead(token, value))
+    return false;
   const auto take = platform::token_take(token, form);
-  if (take == platform::TokenTake::busy || take == platform::TokenTake::unsupported) return false;
+  return take != platform::TokenTake::busy && take != platform::TokenTake::unsupported;
+}
+
+/// Takes the token of a dead participant and sweeps it. False: as take_dead.
+bool sweep(const Arena& arena, uint32_t slot) {
+  if (!take_dead(arena, slot)) return false;
+  Participant& p = arena.participant(slot);
   MP_POINT("sweep.token_taken");
   const bool dead = is_live(p.state.load(memory_order_acquire));
   if (dead) {
@@ -124,7 +131,7 @@ bool sweep(const Arena& arena, uint32_t slot) {
     give_back(arena, slot);
     end_generation(p);
   }
-  platform::token_release(token, form);
+  platform::token_release(arena.token(slot), arena.plan->token_form);
   return dead;
 }
 
@@ -219,6 +226,19 @@ void death_confirm(const Arena& arena, OwnerId owner, const platform::Watch& tok
   Identity dead;
   char name[kNameBytes];
   if (participant_info(arena, owner, &dead, name)) platform::confirm_death(dead.pid, dead.pid_namespace);
+}
+
+bool dead_hold(const Arena& arena, OwnerId dead) {
+  const uint32_t slot = owner_slot(dead);
+  if (!take_dead(arena, slot)) return false;
+  MP_POINT("dead.held");
+  if (participant_stands(arena, dead)) return true;
+  dead_let_go(arena, dead);
+  return false;
+}
+
+void dead_let_go(const Arena& arena, OwnerId dead) {
+  platform::token_release(arena.token(owner_slot(dead)), arena.plan->token_form);
 }
 
 bool owner_vanished(const Arena& arena, OwnerId owner) {

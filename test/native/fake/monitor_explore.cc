@@ -199,8 +199,8 @@ void surprise(const Desk& d) {
     semaphore_consume(d);
     sum.consumed++;
   } else if (force || sem().bound.peek() == 0) {
+    if (mine.units > 0) mine.units--;
     sum.posted += semaphore_post(d, 1, &own);
-    if (own > 0 && mine.units > 0) mine.units--;
   }
 }
 
