@@ -101,7 +101,7 @@ void monitor_drop(const Arena& arena, uint32_t index, OwnerId dead, LatchOwner a
 
 Latched::Latched(const Arena& arena, uint32_t index, LatchOwner as, bool inherits)
     : latch_(monitor_at(arena, index).latch), as_(as) {
-  if (const OwnerId dead = latch_take(arena, latch_, as, inherits)) mourn(arena, index, dead);  // T2
+  if (const OwnerId dead = latch_take(arena, latch_, as, inherits)) repair(arena, index, dead);  // T2
 }
 
 /// Takes the seats of the dead out, counts again, and grants what that allows. May be repeated.
@@ -118,8 +118,13 @@ void Latched::mourn(const Arena& arena, uint32_t index, OwnerId dead) {
   });
   if (kind == kBarrier) barrier_desert(monitor, dead);
   settle(arena, kind, monitor, *this);
-  // Whoever had the latch may have died between a change of a seat and its bell (M5).
-  each_seat(arena, monitor, [&](Seat& seat) {
+}
+
+void Latched::repair(const Arena& arena, uint32_t index, OwnerId dead) {
+  mourn(arena, index, dead);
+  // It may have died between a change of a seat and its bell.
+  const uint32_t kind = monitor_kind(arena, index);
+  each_seat(arena, monitor_at(arena, index), [&](Seat& seat) {
     if (may_have_news(kind, seat)) ring(seat);
     return true;
   });

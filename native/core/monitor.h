@@ -193,6 +193,8 @@ class Latched {
   void mourn(const Arena& arena, uint32_t index, OwnerId dead);
 
  private:
+  void repair(const Arena& arena, uint32_t index, OwnerId dead);
+
   Word& latch_;
   LatchOwner as_;
   uint32_t rung_ = 0;

@@ -157,7 +157,8 @@ Grant get(const Desk& d, bool write) {
   if (how == 0) return semaphore ? semaphore_try(d) : rwlock_try(d, write);
   if (how < 4 && take_fast(d, write)) return Grant::granted;
   const int64_t now = platform::monotonic_now();
-  const int64_t deadline = random(3) == 0 ? now + random(4'000'000) : INT64_MAX;
+  // Who holds one while it waits must not wait for ever: all could.
+  const int64_t deadline = random(3) == 0 || has[self()].units > 0 ? now + random(4'000'000) : INT64_MAX;
   Grant got = enter_line(d, write);
   while (got == Grant::waits) {
     if (!wait_for_bell(d, deadline) || random(20) == 0) {

@@ -14,9 +14,10 @@ inline uint64_t rescued;   // times that everybody slept beside a bell that had 
 inline Monitor& monitor() { return monitor_at(arena, object); }
 inline bool nobody_died() { return kills() == 0 && deserted == 0; }
 
-/// One in two worlds without objects: that of a named one. Cleaned, with the keeper in it.
+/// A clean world with the keeper and the object in it: the tree's arena or, if there are such, half of the time that of a
+/// named one.
 inline void new_world(uint32_t kind, uint64_t seed) {
-  if (seed / 2 % 2 == 1) {
+  if (seed / 2 % 2 == 1 && kind != kCondition && kind != kBarrier) {
     ground_clean_named(kind);
     object = 0;
   } else {
