@@ -24,7 +24,8 @@
 //
 // Writers  under the latch: JavaScript's fast paths (semaphore, rwlock) and core/. `heard`: the seat's participant.
 // Death    of a holder or waiter: its sweeper takes its seats out (monitor_drop), gives back what they held, and grants that.
-//          of who has the latch: T2 and M2. of a sweeper: the dead one's token is dead again, and the next one repeats.
+//          of who has the latch: T2 and M2; the bells it may not have come to are rung again.
+//          of a sweeper: the dead one's token is dead again, and the next one repeats.
 #pragma once
 
 #include "core/latch.h"
@@ -192,6 +193,8 @@ class Latched {
   void mourn(const Arena& arena, uint32_t index, OwnerId dead);
 
  private:
+  void repair(const Arena& arena, uint32_t index, OwnerId dead);
+
   Word& latch_;
   LatchOwner as_;
   uint32_t rung_ = 0;

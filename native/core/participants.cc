@@ -25,10 +25,13 @@ constexpr bool is_live(uint32_t state) { return state & kLive; }
 /// Lets go of what a dead or leaving participant has of one object, but for its reference.
 void abandon(const Arena& arena, uint32_t index, OwnerId owner) {
   const uint32_t kind = monitor_kind(arena, index);
-  if (is_monitor(kind))
-    monitor_drop(arena, index, owner, owner);
-  else if (kind != kSeat && kind != kEvent)
+  if (is_monitor(kind)) {
+    // Once it is ending its seats are out, and nobody waits for who has a latch in its name (T5).
+    if (!(arena.participant(owner_slot(owner)).state.load(memory_order_acquire) & kEnding))
+      monitor_drop(arena, index, owner, owner);
+  } else if (kind != kSeat && kind != kEvent) {
     lock_abandon(arena.slot(index), owner);
+  }
 }
 
 /// Calls f(index) for every object that participant `slot` has its bit for.
@@ -105,15 +108,22 @@ platform::Failure reserve_participant(const Arena& arena, uint32_t slot) {
   return platform::memory_reserve(arena.fd, at, kPage);
 }
 
-/// Takes the token of a dead participant and sweeps it. False: it is alive, free, or somebody else is at it.
-bool sweep(const Arena& arena, uint32_t slot) {
-  Participant& p = arena.participant(slot);
+/// Takes the token of a participant that seems to have died. False: it is alive, free, or somebody else is at it.
+bool take_dead(const Arena& arena, uint32_t slot) {
   platform::Token* token = arena.token(slot);
   const auto form = arena.plan->token_form;
   const uint32_t value = platform::token_word(token, form)->load(memory_order_acquire);
-  if (!is_live(p.state.load(memory_order_acquire)) || !platform::token_dead(token, value)) return false;
+  if (!is_live(arena.participant(slot).state.load(memory_order_acquire)) ||
+      !platform::token_dead(token, value))
+    return false;
   const auto take = platform::token_take(token, form);
-  if (take == platform::TokenTake::busy || take == platform::TokenTake::unsupported) return false;
+  return take != platform::TokenTake::busy && take != platform::TokenTake::unsupported;
+}
+
+/// Takes the token of a dead participant and sweeps it. False: as take_dead.
+bool sweep(const Arena& arena, uint32_t slot) {
+  if (!take_dead(arena, slot)) return false;
+  Participant& p = arena.participant(slot);
   MP_POINT("sweep.token_taken");
   const bool dead = is_live(p.state.load(memory_order_acquire));
   if (dead) {
@@ -121,7 +131,7 @@ bool sweep(const Arena& arena, uint32_t slot) {
     give_back(arena, slot);
     end_generation(p);
   }
-  platform::token_release(token, form);
+  platform::token_release(arena.token(slot), arena.plan->token_form);
   return dead;
 }
 
@@ -216,6 +226,19 @@ void death_confirm(const Arena& arena, OwnerId owner, const platform::Watch& tok
   Identity dead;
   char name[kNameBytes];
   if (participant_info(arena, owner, &dead, name)) platform::confirm_death(dead.pid, dead.pid_namespace);
+}
+
+bool dead_hold(const Arena& arena, OwnerId dead) {
+  const uint32_t slot = owner_slot(dead);
+  if (!take_dead(arena, slot)) return false;
+  MP_POINT("dead.held");
+  if (participant_stands(arena, dead)) return true;
+  dead_let_go(arena, dead);
+  return false;
+}
+
+void dead_let_go(const Arena& arena, OwnerId dead) {
+  platform::token_release(arena.token(owner_slot(dead)), arena.plan->token_form);
 }
 
 bool owner_vanished(const Arena& arena, OwnerId owner) {
