@@ -129,11 +129,14 @@ export class BarrierState extends SeatState {
 
   /** The last one to come runs the action; then all go. */
   #act(party: Party): void {
+    // Who has ended meanwhile may have been the last use of the object: its index may be another one's by now.
     const trip = (): void => {
+      if (party.ended) return;
       native.barrierTrip(this.index, this.seat, party.phase); // false: broken meanwhile, as we shall see
       this.#collect();
     };
     const failed = (reason: unknown): void => {
+      if (party.ended) return;
       party.own = { reason };
       native.barrierBreak(this.index, this.seat, party.phase);
       this.#collect();

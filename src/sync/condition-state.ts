@@ -28,6 +28,8 @@ interface Waiting {
   notified: boolean;
   /** On its way to get the lock back. */
   returning: boolean;
+  /** Turns back on that way. */
+  turnBack?: () => void;
   /** How it ends if nobody notifies it. */
   otherwise: { readonly failed: false } | { readonly failed: true; readonly reason: unknown };
 }
@@ -160,7 +162,7 @@ export class ConditionState extends SeatState {
     if (waiting.returning) return;
     waiting.returning = true;
     try {
-      waiting.lock.lockState.enqueue({
+      waiting.turnBack = waiting.lock.lockState.enqueue({
         handle: waiting.lock,
         since: performance.now(),
         grant: (abandoned) => {
@@ -188,7 +190,11 @@ export class ConditionState extends SeatState {
     task.fail(otherwise.reason);
   }
 
+  /** Ends a wait without the lock. */
   #fail(waiting: Waiting, reason: unknown): void {
+    if (!this.#tasks.includes(waiting)) return;
+    waiting.turnBack?.();
+    if (waiting.notified) this.notify(1); // it was for somebody who still can go on
     this.#remove(waiting);
     waiting.task.fail(reason);
   }
