@@ -147,7 +147,8 @@ export class ConditionState extends SeatState {
   /** Tells the oldest tasks that they are notified. */
   #distribute(): void {
     let news = native.conditionGranted(this.index, this.seat) - this.#assigned;
-    for (const waiting of this.#tasks) {
+    // A copy: who gets the lock at once is done, and leaves.
+    for (const waiting of [...this.#tasks]) {
       if (news <= 0) break;
       if (waiting.notified) continue;
       news--;
