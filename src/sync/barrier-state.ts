@@ -94,9 +94,10 @@ export class BarrierState extends SeatState {
 
   failRequests(handle: object, reason: () => unknown): void {
     this.#collect();
-    for (const party of [...this.#outside, ...this.#inside]) {
-      if (party.task.handle !== handle || party.ended) continue;
-      party.own = { reason: reason() };
+    const leaving = [...this.#outside, ...this.#inside].filter(({ task }) => task.handle === handle);
+    for (const party of leaving) party.own = { reason: reason() };
+    for (const party of leaving) {
+      if (party.ended) continue;
       const at = this.#outside.indexOf(party);
       if (at >= 0) {
         this.#outside.splice(at, 1);
