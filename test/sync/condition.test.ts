@@ -214,14 +214,14 @@ test('close: pending waits fail without the lock, wherever they are; their notif
     const task = async (c) => { const g = await lock.acquire(); try { return [await c.wait()] } catch (e) { return nameOf(e) } finally { g.release() } };
     for (const when of ['waiting', 'notified', 'timed out']) {
       const c = new mp.Condition(lock), other = mp.open(mp.share(c));
-      const closing = when === 'timed out' ? lock.acquire().then((g) => rejected(c.wait(1)).finally(() => g.release())) : task(c);
+      const closing = when === 'timed out' ? lock.acquire().then((g) => rejected(c.wait(60)).finally(() => g.release())) : task(c);
       await until(() => c.waiters === 1);
       const stays = task(other);
       await until(() => c.waiters >= (when === 'timed out' ? 1 : 2));
       await turns();
       const g = await lock.acquire();
       if (when === 'notified') got.push(other.notify());
-      await new Promise((r) => setTimeout(r, 20));           // on its way to the lock by now
+      await new Promise((r) => setTimeout(r, 100));          // on its way to the lock by now
       c.close(); c.close();
       got.push(await closing);
       if (when !== 'notified') got.push(other.notify());
@@ -247,7 +247,7 @@ test('close: pending waits fail without the lock, wherever they are; their notif
 test('its lock’s handle closed under it: waits fail, and calls say so', async () => {
   const got = await runJson(`${bodyHead}
     const lock = new mp.Lock(), keep = mp.open(mp.share(lock)), c = new mp.Condition(lock);
-    const g = await c.acquire(), p = rejected(c.wait(5));
+    const g = await c.acquire(), p = rejected(c.wait(100));
     await turns();
     lock.close();
     out([await p, await rejected(c.wait()), thrown(() => c.notify()), thrown(() => c.acquireSync()), keep.locked]);`);
