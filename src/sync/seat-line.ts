@@ -54,7 +54,10 @@ export abstract class SeatLine<A> extends SeatState {
   /** Waits for it, blocking this thread. */
   wait(ask: A, timeoutMs: number, what: string): Grant {
     const late = this.#callBack(ask);
-    if (late !== Grant.waits) return late;
+    if (late !== Grant.waits) {
+      this.#arm(); // the task for which the seat stood in line waits on
+      return late;
+    }
     let grant = this.enter(ask, timeoutMs > 0);
     this.failDamaged(grant, what);
     const end = performance.now() + timeoutMs;
