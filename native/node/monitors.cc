@@ -295,16 +295,12 @@ napi_value condition_notify_(napi_env env, napi_callback_info info) {
 
 // ---- Barrier -------------------------------------------------------------------------------------------------------------
 
-// barrierArrive(index, seat) → [Arrival, phase]
+// barrierArrive(index, seat) → Arrival + 8 · phase: one number, which costs a tenth of an array
 napi_value barrier_arrive_(napi_env env, napi_callback_info info) {
   Call c(env, info);
   uint32_t phase;
   const Arrival arrival = barrier_arrive(c.desk, &phase);
-  napi_value pair;
-  napi_create_array_with_length(env, 2, &pair);
-  napi_set_element(env, pair, 0, uint32(env, static_cast<uint32_t>(arrival)));
-  napi_set_element(env, pair, 1, uint32(env, phase));
-  return pair;
+  return number(env, static_cast<double>(static_cast<uint32_t>(arrival) + 8 * uint64_t{phase}));
 }
 
 // barrierTrip(index, seat, phase) → false: broken or reset meanwhile
@@ -313,16 +309,13 @@ napi_value barrier_trip_(napi_env env, napi_callback_info info) {
   return boolean(env, barrier_trip(c.desk, to_uint32(env, c[2])));
 }
 
-// barrierCollect(index, seat) → [BarrierOutcome, base, parties]
+// barrierCollect(index, seat) → BarrierOutcome + 4 · base + 2²² · parties
 napi_value barrier_collect_(napi_env env, napi_callback_info info) {
   Call c(env, info);
   const BarrierSeat b = barrier_collect(c.desk);
-  napi_value list;
-  napi_create_array_with_length(env, 3, &list);
-  napi_set_element(env, list, 0, uint32(env, static_cast<uint32_t>(b.outcome)));
-  napi_set_element(env, list, 1, uint32(env, b.base));
-  napi_set_element(env, list, 2, uint32(env, b.parties));
-  return list;
+  static_assert(kPartiesMax < 1u << 20);
+  const uint64_t packed = static_cast<uint64_t>(b.outcome) | uint64_t{b.base} << 2 | uint64_t{b.parties} << 22;
+  return number(env, static_cast<double>(packed));
 }
 
 // barrierWithdraw(index, seat) → false: too late

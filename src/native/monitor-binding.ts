@@ -68,9 +68,11 @@ export interface MonitorBinding {
   conditionDone(index: number, seat: number, notified: boolean, oldest: number): boolean;
   conditionNotify(index: number, seat: number, n: number): number;
 
-  barrierArrive(index: number, seat: number): [arrival: Arrival, phase: number];
+  /** Arrival + 8 · phase. */
+  barrierArrive(index: number, seat: number): number;
   barrierTrip(index: number, seat: number, phase: number): boolean;
-  barrierCollect(index: number, seat: number): [outcome: BarrierOutcome, base: number, parties: number];
+  /** BarrierOutcome + 4 · base + 2²² · parties. */
+  barrierCollect(index: number, seat: number): number;
   barrierWithdraw(index: number, seat: number): boolean;
   /** -1: whatever the phase. */
   barrierBreak(index: number, seat: number, phase: number): void;

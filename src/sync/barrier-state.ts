@@ -71,7 +71,7 @@ export class BarrierState extends SeatState {
 
   /** Waits for the party's end, blocking this thread. */
   waitSync(party: Party, timeoutMs: number, what: string): void {
-    this.add(party);
+    this.#arrive(party); // nobody else needs to look at the bell, nor keep the loop alive, while we block
     const end = performance.now() + timeoutMs;
     while (!party.ended) {
       const outcome = native.waitBell(this.index, this.seat, Math.max(0, end - performance.now()));
@@ -112,9 +112,10 @@ export class BarrierState extends SeatState {
   }
 
   #arrive(party: Party): void {
-    this.#collect();
-    const [arrival, phase] = native.barrierArrive(this.index, this.seat);
-    party.phase = phase;
+    if (this.mustStay) this.#collect(); // what a seat says is about those that have come
+    const arrived = native.barrierArrive(this.index, this.seat);
+    const arrival = arrived & 7;
+    party.phase = Math.floor(arrived / 8);
     if (arrival === Arrival.broken) {
       this.#fail(party);
       return;
@@ -163,7 +164,10 @@ export class BarrierState extends SeatState {
 
   /** Tells the tasks what has become of them, and lets those come in who stood outside. */
   #collect(): void {
-    const [outcome, base, parties] = native.barrierCollect(this.index, this.seat);
+    const collected = native.barrierCollect(this.index, this.seat);
+    const outcome = collected & 3;
+    const base = (collected / 4) & 0xfffff;
+    const parties = Math.floor(collected / 2 ** 22);
     if (outcome === BarrierOutcome.tripped) {
       this.#inside.splice(0, parties).forEach((party, i) => {
         this.#end(party);
@@ -187,7 +191,7 @@ export class BarrierState extends SeatState {
 
   #end(party: Party): void {
     party.ended = true;
-    keepAlive(-1);
+    if (!party.sync) keepAlive(-1);
   }
 
   #watch(): void {

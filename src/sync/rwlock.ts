@@ -25,6 +25,7 @@ import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from
 export type RWMode = 'read' | 'write';
 
 /** The fields and the seat's bits: native/core/rwlock.h. */
+const { waiting, hold } = word; // constants of this module, so that V8 compiles them as such
 const readers = word.field;
 const writer = word.field + 1;
 const died = word.field + 2;
@@ -47,45 +48,49 @@ export class RWLockState extends SeatLine<RWMode> {
   }
 
   get mustStay(): boolean {
+    this.closing = true;
     return this.reads > 0 || this.writes || this.queued > 0;
   }
 
   /** One compare-and-swap takes the latch, one gives it back: in, when there is room and nobody waits or has died. */
   takeFast(mode: RWMode): boolean {
-    if (cas(this.fast, 0, me) !== 0) return false;
+    const self = me;
+    if (cas(this.fast, 0, self) !== 0) return false;
     const at = this.monitorAt;
-    const hold = this.seatAt + word.hold;
-    let room =
-      slotWords[at + word.waiting] === 0 && slotWords[at + writer] === 0 && slotWords[at + died] === 0;
+    const words = slotWords; // one look at the binding
+    const held = this.seatAt + hold;
+    let room = words[at + waiting] === 0 && words[at + writer] === 0 && words[at + died] === 0;
     if (mode === 'read') {
       if (room) {
-        slotWords[hold]!++; // first: the sum follows from it (M2)
-        slotWords[at + readers]!++;
+        words[held]!++; // first: the sum follows from it (M2)
+        words[at + readers]!++;
       }
-    } else if ((room &&= slotWords[at + readers] === 0)) {
-      slotWords[hold]! |= writesBit;
-      slotWords[at + writer] = me;
+    } else if ((room &&= words[at + readers] === 0)) {
+      words[held]! |= writesBit;
+      words[at + writer] = self;
     }
-    if (cas(this.fast, me, 0) !== me) native.leaveLatch(this.index);
+    if (cas(this.fast, self, 0) !== self) native.leaveLatch(this.index);
     return room;
   }
 
   /** Gives a read, or the write, back. False: it has been stolen. */
   releaseOne(mode: RWMode): boolean {
     const write = mode === 'write';
-    if (cas(this.fast, 0, me) !== 0) return native.rwlockRelease(this.index, this.seat, write);
+    const self = me;
+    if (cas(this.fast, 0, self) !== 0) return native.rwlockRelease(this.index, this.seat, write);
     const at = this.monitorAt;
-    const hold = this.seatAt + word.hold;
-    const ours = (slotWords[hold]! & (write ? writesBit : readsMask)) !== 0;
-    const plain = ours && slotWords[at + word.waiting] === 0;
+    const words = slotWords;
+    const held = this.seatAt + hold;
+    const ours = (words[held]! & (write ? writesBit : readsMask)) !== 0;
+    const plain = ours && words[at + waiting] === 0;
     if (plain && write) {
-      slotWords[hold]! &= ~writesBit;
-      slotWords[at + writer] = 0;
+      words[held]! &= ~writesBit;
+      words[at + writer] = 0;
     } else if (plain) {
-      slotWords[hold]!--;
-      slotWords[at + readers]!--;
+      words[held]!--;
+      words[at + readers]!--;
     }
-    if (cas(this.fast, me, 0) !== me) native.leaveLatch(this.index);
+    if (cas(this.fast, self, 0) !== self) native.leaveLatch(this.index);
     return plain || native.rwlockRelease(this.index, this.seat, write);
   }
 
@@ -142,7 +147,7 @@ export class RWLockState extends SeatLine<RWMode> {
     if (mode === 'write') this.writes = false;
     else this.reads--;
     this.releaseOne(mode);
-    this.settleSoon();
+    if (this.closing) this.settleSoon();
   }
 }
 

@@ -28,6 +28,8 @@ export abstract class SeatLine<A> extends SeatState {
   #waitId = 0;
   /** For what the seat is in line. */
   #lineAsk: A | undefined;
+  /** No handle is open any more: whoever uses the object last gives it back. Set by `mustStay`, which asks for it. */
+  protected closing = false;
 
   /** Takes what is asked for, or has the seat stand in line. */
   protected abstract enter(ask: A, spin: boolean): Grant;
@@ -190,6 +192,6 @@ export abstract class SeatLine<A> extends SeatState {
 
   /** Gives the object back if that was the last use of it. */
   protected settleSoon(): void {
-    if (!this.mustStay) this.reference.settle();
+    this.reference.settle();
   }
 }

@@ -26,12 +26,15 @@ import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from
 /** The greatest value: 2³¹ - 1, as Python's. */
 const valueMax = 2 ** 31 - 1;
 const unitsMask = (1 << 30) - 1;
+/** Constants of this module, so that V8 compiles them as such. */
+const { waiting, hold } = word;
 const available = word.field;
 const died = word.field + 2;
 
 class SemaphoreState extends SeatLine<null> {
-  /** The guards that are out, the latest last. */
-  readonly guards: SemaphoreGuard[] = [];
+  /** The numbers of the guards that are out, the latest last: numbers cost no write barrier. */
+  readonly guards: number[] = [];
+  #lastGuard = 0;
   protected readonly className = 'Semaphore';
 
   /** The state of a semaphore in this environment. */
@@ -44,33 +47,38 @@ class SemaphoreState extends SeatLine<null> {
   }
 
   get mustStay(): boolean {
+    this.closing = true;
     return this.guards.length > 0 || this.queued > 0;
   }
 
   /** One compare-and-swap takes the latch, one gives it back: a unit that is free, when nobody waits or has died. */
   takeFast(): boolean {
-    if (cas(this.fast, 0, me) !== 0) return false;
+    const self = me;
+    if (cas(this.fast, 0, self) !== 0) return false;
     const at = this.monitorAt;
-    const units = slotWords[at + available]!;
-    const free = units > 0 && slotWords[at + word.waiting] === 0 && slotWords[at + died] === 0;
+    const words = slotWords; // one look at the binding
+    const units = words[at + available]!;
+    const free = units > 0 && words[at + waiting] === 0 && words[at + died] === 0;
     if (free) {
-      slotWords[this.seatAt + word.hold]!++; // first: the sum follows from it (M2)
-      slotWords[at + available] = units - 1;
+      words[this.seatAt + hold]!++; // first: the sum follows from it (M2)
+      words[at + available] = units - 1;
     }
-    if (cas(this.fast, me, 0) !== me) native.leaveLatch(this.index);
+    if (cas(this.fast, self, 0) !== self) native.leaveLatch(this.index);
     return free;
   }
 
   /** Gives one of our units back. False: others have done so meanwhile. */
   releaseUnit(): boolean {
-    if (cas(this.fast, 0, me) !== 0) return native.semaphoreRelease(this.index, this.seat);
+    const self = me;
+    if (cas(this.fast, 0, self) !== 0) return native.semaphoreRelease(this.index, this.seat);
     const at = this.monitorAt;
-    const plain = slotWords[at + word.waiting] === 0 && (slotWords[this.seatAt + word.hold]! & unitsMask) > 0;
+    const words = slotWords;
+    const plain = words[at + waiting] === 0 && (words[this.seatAt + hold]! & unitsMask) > 0;
     if (plain) {
-      slotWords[this.seatAt + word.hold]!--;
-      slotWords[at + available]!++;
+      words[this.seatAt + hold]!--;
+      words[at + available]!++;
     }
-    if (cas(this.fast, me, 0) !== me) native.leaveLatch(this.index);
+    if (cas(this.fast, self, 0) !== self) native.leaveLatch(this.index);
     return plain || native.semaphoreRelease(this.index, this.seat);
   }
 
@@ -96,21 +104,27 @@ class SemaphoreState extends SeatLine<null> {
   /** A unit has become ours: a guard for it, or none if it is to be consumed. */
   guard(abandoned: boolean, owned: boolean): SemaphoreGuard {
     if (owned) {
-      const guard = new SemaphoreGuard(this, abandoned);
-      this.guards.push(guard);
-      return guard;
+      const number = (this.#lastGuard = (this.#lastGuard + 1) | 0);
+      this.guards.push(number);
+      return new SemaphoreGuard(this, number, abandoned);
     }
     native.semaphoreConsume(this.index, this.seat);
     this.settleSoon();
-    return new SemaphoreGuard(null, abandoned);
+    return new SemaphoreGuard(null, 0, abandoned);
   }
 
-  release(guard: SemaphoreGuard): void {
+  /** The guard's unit, unless it has been given back otherwise. */
+  release(guard: number): void {
     const { guards } = this;
-    if (guards[guards.length - 1] === guard) guards.pop();
-    else guards.splice(guards.indexOf(guard), 1);
+    if (guards[guards.length - 1] === guard) {
+      guards.pop();
+    } else {
+      const at = guards.lastIndexOf(guard);
+      if (at < 0) return;
+      guards.splice(at, 1);
+    }
     this.releaseUnit();
-    if (guards.length === 0) this.settleSoon();
+    if (this.closing) this.settleSoon();
   }
 }
 
@@ -120,12 +134,14 @@ class SemaphoreState extends SeatLine<null> {
  */
 export class SemaphoreGuard implements Disposable {
   #state: SemaphoreState | null;
+  readonly #number: number;
   /** True if a holder died with a unit: check what it was for before trusting it. */
   readonly abandoned: boolean;
 
   /** @internal null: of a unit that was consumed. */
-  constructor(state: SemaphoreState | null, abandoned: boolean) {
+  constructor(state: SemaphoreState | null, number: number, abandoned: boolean) {
     this.#state = state;
+    this.#number = number;
     this.abandoned = abandoned;
   }
 
@@ -133,12 +149,7 @@ export class SemaphoreGuard implements Disposable {
   release(): void {
     const state = this.#state;
     this.#state = null;
-    state?.release(this);
-  }
-
-  /** @internal The unit has been given back otherwise. */
-  void(): void {
-    this.#state = null;
+    state?.release(this.#number);
   }
 
   [Symbol.dispose](): void {
@@ -304,7 +315,7 @@ export class Semaphore extends SyncHandle<SemaphoreState> {
       throw rangeError(`${what}: expects a whole number of units from 1, not ${show(units)}`);
     const own = native.semaphorePost(state.index, state.seat, units);
     if (own < 0) throw this.overRelease(what);
-    for (let i = 0; i < own; i++) state.guards.pop()?.void();
+    state.guards.splice(Math.max(0, state.guards.length - own));
   }
 
   /** @internal */
