@@ -71,8 +71,7 @@ struct alignas(64) Seat {
   Word ticket;
   Word since;
   Word notified;
-  Word blocked_on;
-  uint32_t reserved;
+  std::atomic<uint64_t> blocked_on;
 };
 
 // clang-format off
@@ -96,7 +95,7 @@ struct alignas(64) Seat {
   PIN(Seat,          ticket,               44,     4) \
   PIN(Seat,          since,                48,     4) \
   PIN(Seat,          notified,             52,     4) \
-  PIN(Seat,          blocked_on,           56,     4)
+  PIN(Seat,          blocked_on,           56,     8)
 // clang-format on
 #define MP_PIN(type, field, at, bytes) \
   static_assert(offsetof(type, field) == (at) && sizeof(type::field) == (bytes), #type "." #field " moved");

@@ -75,8 +75,9 @@ void give_back(const Arena& arena, uint32_t slot) {
   give_back_once(arena, slot);
 }
 
-/// Clears the bits that were granted to participant `slot` when it had just gone (P4).
-void clear_late_grants(const Arena& arena, uint32_t slot) {
+/// Clears the bits that were granted to participant `slot` when it had just gone (P4), and what its waits left (P5).
+void clear_late_bits(const Arena& arena, uint32_t slot) {
+  arena.participant(slot).waits.store(0, memory_order_relaxed);
   if (!arena.plan->has_objects) return;
   const uint32_t regions = arena.participant(slot).regions.load(memory_order_acquire);
   for (uint32_t region = 0; region < 32; region++) {
@@ -85,6 +86,8 @@ void clear_late_grants(const Arena& arena, uint32_t slot) {
       Word& cell = arena.holder_cell(slot, at);
       // relaxed: what comes later than this look is later than the clearing, too
       if (cell.load(memory_order_relaxed) != 0) cell.store(0, memory_order_seq_cst);
+      Word& waits = arena.waiter_cell(slot, at);
+      if (waits.load(memory_order_relaxed) != 0) waits.store(0, memory_order_relaxed);
     }
   }
 }
@@ -153,7 +156,7 @@ OwnerId participant_enter(const Arena& arena, const Identity& who, platform::Fai
       give_back(arena, slot);
       end_generation(p);
     }
-    clear_late_grants(arena, slot);
+    clear_late_bits(arena, slot);
     Word& high = arena.header().participant_high;
     uint32_t h = high.load(memory_order_relaxed);
     while (h < slot && !high.compare_exchange_weak(h, slot, memory_order_acq_rel)) {
@@ -247,6 +250,26 @@ bool owner_vanished(const Arena& arena, OwnerId owner) {
   if (!participant_info(arena, owner, &who, name) || who.pid == 0) return false;
   if (who.pid_namespace != 0 && who.pid_namespace != platform::pid_namespace()) return false;
   return platform::process_start_time(who.pid) != who.start_time;
+}
+
+uint32_t lock_waiters(const Arena& arena, const Slot& slot) {
+  const uint32_t index = arena.index_of(slot);
+  uint32_t high = arena.header().participant_high.load(memory_order_acquire), count = 0;
+  if (high >= arena.plan->participant_max) high = arena.plan->participant_max - 1;
+  for (uint32_t s = 1; s <= high; s++) {
+    const Participant& p = arena.participant(s);
+    const uint32_t state = p.state.load(memory_order_acquire);
+    if (!(state & kLive)) continue;
+    if (arena.plan->has_objects) {
+      if (!(p.regions.load(memory_order_acquire) & 1u << index / kSlotsPerRegion)) continue;
+      if (!(arena.waiter_cell(s, index).load(memory_order_acquire) & holder_bit(index))) continue;
+    } else if (p.waits.load(memory_order_acquire) == 0) {
+      continue;
+    }
+    platform::Watch unused;
+    count += owner_dead(arena, owner_id(s, state >> 1), &unused) ? 0 : 1;
+  }
+  return count;
 }
 
 bool participant_stands(const Arena& arena, OwnerId me) {

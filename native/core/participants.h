@@ -36,6 +36,8 @@ void dead_let_go(const Arena& arena, OwnerId dead);
 /// Whether an owner whose token does not say so is dead all the same: its process is no more. For arenas that strangers
 /// can write to, where a mark may be lost. False if nothing can be known here (another pid namespace).
 bool owner_vanished(const Arena& arena, OwnerId owner);
+/// How many live participants wait for a lock right now (P5).
+uint32_t lock_waiters(const Arena& arena, const Slot& slot);
 /// Whether `me` is who the arena says it is. False where memory was overwritten.
 bool participant_stands(const Arena& arena, OwnerId me);
 /// Who is behind an id, and under what name. False: that generation is over.

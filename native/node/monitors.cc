@@ -95,19 +95,21 @@ napi_value monitor_fields(napi_env env, napi_callback_info info) {
   return monitor_fields_value(env, monitor_at(p.arena, p.index));
 }
 
-// monitorSeats(index) → [{ owner: { pid, environment, name } | null, low, high }]: who has a seat, and the halves of its hold
+// monitorSeats(index) → [{ owner: { pid, environment, name } | null, id, blockedOn, mine, low, high }]: who has a seat, and
+// the halves of its hold
 napi_value monitor_seats(napi_env env, napi_callback_info info) {
   Args<1> a(env, info);
   const Place p = place_of(self(a.data), to_uint32(env, a[0]));
   struct Facts {
     OwnerId owner;
-    uint64_t hold;
+    uint64_t hold, blocked_on;
   };
   std::vector<Facts> seats;
   {
     const Latched latched(p.arena, p.index, p.me);
     each_seat(p.arena, monitor_at(p.arena, p.index), [&](Seat& s) {
-      seats.push_back({s.owner.load(std::memory_order_relaxed), s.hold.load(std::memory_order_relaxed)});
+      seats.push_back({s.owner.load(std::memory_order_relaxed), s.hold.load(std::memory_order_relaxed),
+                       s.blocked_on.load(std::memory_order_seq_cst)});
       return true;
     });
   }
@@ -117,7 +119,10 @@ napi_value monitor_seats(napi_env env, napi_callback_info info) {
   for (const Facts& s : seats) {
     platform::Watch unused;
     if (owner_dead(p.arena, s.owner, &unused)) continue;
-    napi_set_element(env, list, n++, seat_value(env, p.arena, s.owner, s.hold, s.owner == p.me));
+    napi_value o = seat_value(env, p.arena, s.owner, s.hold, s.owner == p.me);
+    set(env, o, "id", uint32(env, s.owner));
+    set(env, o, "blockedOn", bigint(env, s.blocked_on));
+    napi_set_element(env, list, n++, o);
   }
   return list;
 }

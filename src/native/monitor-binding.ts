@@ -20,6 +20,9 @@ export type BarrierOutcome = (typeof BarrierOutcome)[keyof typeof BarrierOutcome
 export interface SeatFacts {
   readonly owner: OwnerInfo | null;
   readonly mine: boolean;
+  /** Its participant's owner id, and what that waits for: src/sync/deadlock-graph.ts. */
+  readonly id: number;
+  readonly blockedOn: bigint;
   readonly low: number;
   readonly high: number;
 }

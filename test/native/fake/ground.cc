@@ -37,7 +37,8 @@ void ground_clean() {
   arena = {tree, -1, &kTreePlan, 0};
   memset(arena.base + kParticipantsOffset, 0, kParticipants * sizeof(Participant));
   for (uint32_t p = 0; p < kParticipants; p++)
-    memset(arena.base + kBitmapsOffset + p * kBitmapBytes, 0, kSlotsPerChunk / 8);
+    for (size_t of = 0; of < kBitmapsStride; of += kBitmapBytes)
+      memset(arena.base + kBitmapsOffset + p * kBitmapsStride + of, 0, kSlotsPerChunk / 8);
   memset(arena.base + kSlotsOffset, 0, kSlotsPerChunk * sizeof(Slot));
   memset(arena.base + kHeapHeaderOffset, 0, sizeof(HeapHeader));
   arena.header().participant_high.store(0);
