@@ -54,8 +54,8 @@ uint32_t ground_new(uint32_t kind) {
 }
 
 Range seeds(int argc, char** argv, uint64_t default_count) {
-  if (argc > 2) return {strtoull(argv[2], nullptr, 10), 1};
-  return {1, argc > 1 ? strtoull(argv[1], nullptr, 10) : default_count};
+  return {argc > 2 ? strtoull(argv[2], nullptr, 10) : 1,
+          argc > 1 ? strtoull(argv[1], nullptr, 10) : default_count};
 }
 
 World world_of(uint64_t seed, bool deaths) {

@@ -25,7 +25,7 @@ inline OwnerId enter() {
   return me;
 }
 
-/// The seeds [from, from + count) with `one` each; prints what `summary` says at the end.
+/// The seeds [from, from + count) that the command line asks for: count, then from (1).
 struct Range {
   uint64_t from, count;
 };

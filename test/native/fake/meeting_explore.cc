@@ -1,7 +1,7 @@
 // Explores where participants meet: a condition with a lock, a barrier, or an event; they do whatever the seed says, and
 // die wherever it says.
 //
-// usage: meeting_explore [seeds] | meeting_explore 1 <seed>
+// usage: meeting_explore [seeds [first]]
 
 #include <algorithm>
 
@@ -153,7 +153,8 @@ void check_barrier() {
   each_seat_now([&](Seat& s) {
     const uint64_t hold = s.hold.peek();
     if (static_cast<BarrierOutcome>(hold >> 62) == BarrierOutcome::arrived) arrived += hold & kPartiesMax;
-    if (s.since.peek() != 0 && f.mode.peek() != kActing) fail("somebody stands outside, and no phase is ending");
+    if (s.since.peek() != 0 && f.mode.peek() != kActing)
+      fail("somebody stands outside, and no phase is ending");
   });
   const uint32_t mode = f.mode.peek();
   if (f.arrived.peek() != arrived) fail("B1: arrived is not the number of those that have come");
@@ -270,7 +271,8 @@ uint64_t moment, sets_pending, last_set;  // last_set: when the latest set began
 void passer_by(uint64_t rounds) {
   const OwnerId me = enter();
   platform::Failure failed;
-  if (arena.plan->has_objects && !object_open(arena, me, object, 0, kEvent, &failed)) fail("the event is gone");
+  if (arena.plan->has_objects && !object_open(arena, me, object, 0, kEvent, &failed))
+    fail("the event is gone");
   Slot& slot = arena.slot(object);
   for (uint64_t i = 0; i < rounds; i++) {
     const uint32_t what = random(4);
@@ -332,8 +334,10 @@ int main(int argc, char** argv) {
   for (uint64_t s = r.from; s < r.from + r.count; s++) one(s);
   const auto n = [](uint64_t v) { return static_cast<unsigned long long>(v); };
   printf(
-      "meeting: %llu seeds; %llu notified, %llu woken, %llu timed out, %llu late; %llu phases with %llu indices, "
-      "%llu broken, %llu withdrawn, %llu outside; %llu sets, %llu waits; %llu kills, %llu rescued by the ceiling\n",
+      "meeting: %llu seeds; %llu notified, %llu woken, %llu timed out, %llu late; %llu phases with %llu "
+      "indices, "
+      "%llu broken, %llu withdrawn, %llu outside; %llu sets, %llu waits; %llu kills, %llu rescued by the "
+      "ceiling\n",
       n(r.count), n(sum.notified), n(sum.woken), n(sum.timed_out), n(sum.late), n(sum.phases), n(sum.indices),
       n(sum.broken), n(sum.withdrawn), n(sum.outside), n(sum.sets), n(sum.waits), n(sum.kills), n(rescued));
 }

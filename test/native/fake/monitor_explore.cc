@@ -1,7 +1,7 @@
 // Explores what is held: a semaphore or a readers-writer lock, in the tree's arena or a named one's, fought for by a few
 // participants that do whatever the seed says and die wherever it says.
 //
-// usage: monitor_explore [seeds] | monitor_explore 1 <seed>
+// usage: monitor_explore [seeds [first]]
 
 #include "core/rwlock.h"
 #include "core/semaphore.h"
