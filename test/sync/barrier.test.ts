@@ -68,7 +68,20 @@ test('the action runs once a round, when all have come and before any goes; asyn
     }
     out(got);`);
   // A blocked thread cannot wait for an async action: that breaks the barrier, and says so where it was run.
-  expect(got).toEqual([20, 0, 'fine', ['fine', 'fine'], 21, false, 20, 0, typeError, [broken, broken], 20, true]);
+  expect(got).toEqual([
+    20,
+    0,
+    'fine',
+    ['fine', 'fine'],
+    21,
+    false,
+    20,
+    0,
+    typeError,
+    [broken, broken],
+    20,
+    true,
+  ]);
 });
 
 test('an action that throws breaks the barrier: its error to the party that ran it, BrokenBarrierError to the others', async () => {
@@ -101,9 +114,15 @@ test('an action may break or reset the barrier it acts for, or close the handle'
     out([got, native.census().objects]);`);
   expect(got).toEqual([
     [
-      ...Array(2).fill([[broken, broken], true]).flat(),
-      ...Array(2).fill([[broken, broken], false]).flat(),
-      ...Array(2).fill([[closedError, closedError], true]).flat(),
+      ...Array(2)
+        .fill([[broken, broken], true])
+        .flat(),
+      ...Array(2)
+        .fill([[broken, broken], false])
+        .flat(),
+      ...Array(2)
+        .fill([[closedError, closedError], true])
+        .flat(),
     ],
     0,
   ]);
@@ -268,7 +287,10 @@ test('an action that travels is a function of a module; it runs in the process t
     [
       ...Array(2).fill(['fine', 'fine', false]),
       ...[['RangeError undefined', broken, true], failed],
-      ...[[null, broken, true], [null, broken, true]],
+      ...[
+        [null, broken, true],
+        [null, broken, true],
+      ],
     ],
     true,
   ]);

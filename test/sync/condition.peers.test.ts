@@ -128,7 +128,11 @@ group.each(grounds)('among peers that are each a %s', (ground) => {
         got.push(await waiter.done, c.tryAcquire().abandoned);
       }
       out(got);`);
-    expect(got).toEqual(Array(4).fill([[true, true], false]).flat());
+    expect(got).toEqual(
+      Array(4)
+        .fill([[true, true], false])
+        .flat(),
+    );
   });
 
   test('handles travel with their lock, alone or together with it', async () => {
