@@ -254,6 +254,22 @@ group.each(grounds)('among peers that are each a %s', (ground) => {
     expect(got).toEqual([[0, 1, 2], false, null, [0, 1, 2], false, null]);
   });
 
+  test('the party that runs the action dies in it: the barrier is broken for the others, and mended by reset()', async () => {
+    const got = await runJson(`${bodyHead}
+      import * as actions from '${new URL('../fixtures/actions.mjs', import.meta.url).href}';
+      const b = new mp.Barrier(2, { action: actions.stall }), mine = rejected(b.wait());
+      await until(() => b.nWaiting === 1);
+      const runner = start('${ground}', (_, b) => b.wait(), b);
+      await until(() => b.nWaiting === 2);
+      const outside = rejected(b.wait());                   // came while the action ran
+      await turns();
+      await runner.end();
+      const got = [await mine, await outside, b.broken, await rejected(b.wait())];
+      b.reset();
+      out([...got, b.broken, b.nWaiting]);`);
+    expect(got).toEqual([broken, broken, true, broken, false, 0]);
+  });
+
   test('abort, reset and timeouts reach peers that block', async () => {
     const got = await runJson(`${bodyHead}
       const b = new mp.Barrier(4), got = [];

@@ -83,6 +83,36 @@ group.each(grounds)('among peers that are each a %s', (ground) => {
     expect(got).toEqual([...Array(5).fill(null), 0, 1, 2, 3]);
   });
 
+  test('aborts and timeouts that meet a grant: no unit is lost, none appears', async () => {
+    const got = await runJson(`${bodyHead}
+      const sem = new mp.BoundedSemaphore(1), rw = new mp.RWLock(), stop = count(), ready = count();
+      const body = ({}, sem, rw, stop, ready) => {
+        ready.add(1);
+        for (let i = 0; stop.value === 0; i++) {
+          const guards = [sem.acquireSync(), i % 2 ? rw.writeSync() : rw.readSync()];
+          for (const until = performance.now() + 0.05; performance.now() < until;);
+          for (const g of guards) g.release();
+        }
+      };
+      const hog = start('${ground}', body, sem, rw, stop, ready);
+      await until(() => ready.value === 1);
+      let ended = 0;
+      for (let i = 0; i < 150; i++) {
+        const late = new AbortController(), options = i % 3 ? { signal: late.signal } : { timeout: i % 4 };
+        const all = [sem.acquire(options), sem.acquire(options), rw.read(options), rw.write(options)];
+        const ends = all.map((p) => p.then((g) => g.release(), () => 0).then(() => ended++));
+        if (i % 2) await turns(i % 5);
+        else for (const end = performance.now() + (i % 13) / 10; performance.now() < end; );
+        if (i % 5 === 0) try { sem.acquireSync(1).release(); rw.readSync(1).release() } catch {}
+        late.abort();
+        await Promise.all(ends);
+      }
+      stop.value = 1;
+      await hog.done;
+      out([ended, sem.value, thrown(() => sem.release()), rw.readers, rw.writer, sem.waiters, rw.waiters]);`);
+    expect(got).toEqual([600, 1, 'ERR_MP_OVER_RELEASE', 0, null, 0, 0]);
+  });
+
   for (const way of ['sync', 'async', 'exit'] as const) {
     test(`units of one that dies (${way}) come back, and the next holders are told, each once`, async () => {
       const got = await runJson(`${bodyHead}
