@@ -1,4 +1,5 @@
 // What one environment sees of a semaphore: units, guards, options, errors.
+import { RWLock, Semaphore } from 'multiproc';
 import { expect, test } from 'vitest';
 import { runJson } from '../support/child.js';
 import { bodyHead, closedError, rangeError, timeoutError, typeError } from '../support/sync.js';
@@ -22,6 +23,23 @@ test('units are taken in every form until none is left, and come back once each'
   const each = [0, null, timeoutError, timeoutError, 1, 3, [false, false, false]];
   const exclusive = [2, 2, 'RangeError undefined', 'RangeError undefined', 3];
   expect(got).toEqual([...each, ...exclusive, ...each, ...exclusive, 0]);
+});
+
+test('`using` gives a unit, a read or a write back at the end of the block', () => {
+  const sem = new Semaphore(1);
+  const rw = new RWLock();
+  {
+    using unit = sem.acquireSync(0);
+    using read = rw.tryRead();
+    expect([sem.value, unit.abandoned, rw.readers, read?.mode]).toEqual([0, false, 1, 'read']);
+  }
+  {
+    using write = rw.writeSync(0);
+    expect([sem.value, rw.readers, rw.writer?.pid, write.mode]).toEqual([1, 0, process.pid, 'write']);
+  }
+  expect(rw.writer).toBe(null);
+  sem.close();
+  rw.close();
 });
 
 test('one unit by default; none, and 2³¹ - 1, are values; anything else is refused', async () => {

@@ -196,7 +196,7 @@ test('10,000 rounds of create, use and close of each kind: no object, descriptor
       barrier: async (i) => { const b = new mp.Barrier(2), p = b.wait(); b.waitSync(); await p; return b },
     };
     const lock = new mp.Lock(), keep = new mp.Event();
-    const usage = () => { globalThis.gc(); return { fds: readdirSync('/proc/self/fd').length, threads: readdirSync('/proc/self/task').length, slots: native.census().slotsReserved, rss: process.memoryUsage.rss() } };
+    const usage = () => { globalThis.gc(); return { fds: readdirSync('/proc/self/fd').length, threads: readdirSync('/proc/self/task').length, slots: native.census().slotsReserved, heap: process.memoryUsage().heapUsed, rss: process.memoryUsage.rss() } };
     const round = async (use, i) => { const x = await use(i), again = x.closed ? null : mp.open(mp.share(x)); x.close(); again?.close(); if (i % 20 === 0) await turns(1) };
     for (const use of Object.values(uses)) for (let i = 0; i < 3000; i++) await round(use, i);
     const got = [];
@@ -204,7 +204,7 @@ test('10,000 rounds of create, use and close of each kind: no object, descriptor
       const before = usage();
       for (let i = 0; i < 10000; i++) await round(use, i);
       const after = usage();
-      got.push([kind, after.fds - before.fds, after.threads <= before.threads + 1, after.slots - before.slots, after.rss - before.rss < (16 << 20), native.census().objects]);
+      got.push([kind, after.fds - before.fds, after.threads <= before.threads + 1, after.slots - before.slots, after.heap - before.heap < (2 << 20), after.rss - before.rss < (48 << 20), native.census().objects]);
     }
     lock.close(); keep.close();
     out([got, native.census().objects, readdirSync('/proc/self/task').length < 20]);`,
@@ -215,6 +215,7 @@ test('10,000 rounds of create, use and close of each kind: no object, descriptor
     0,
     true,
     0,
+    true,
     true,
     2,
   ]);
