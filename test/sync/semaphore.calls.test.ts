@@ -202,25 +202,38 @@ test('a synchronous call that overtakes a task with what was granted to it does 
   expect(got).toEqual([1, 1, 2]);
 });
 
-test('units given back while one is on its way to a task are counted, each of them', async () => {
+test('a unit on its way to a task is nobody’s to give back: those given back meanwhile are others', async () => {
   const got = await runJson(`${bodyHead}
-    const got = [];
-    for (const C of [mp.Semaphore, mp.BoundedSemaphore]) {
-      const sem = new C(2), said = count(), go = count();
-      const a = sem.acquireSync(), b = sem.acquireSync({ owned: false });
-      const peer = start('thread', async ({ untilCount }, sem, said, go) => { await untilCount(go, 1); sem.release(); said.add(1) }, sem, said, go);
-      const pending = sem.acquire();
-      await turns();
-      go.value = 1;
-      spin(() => said.value === 1);
-      sem.release();                            // a's, not the one on its way
-      got.push(sem.value);
-      (await pending).release();
-      a.release();
-      got.push(sem.value);
-    }
-    out(got);`);
-  expect(got).toEqual([1, 2, 1, 2]);
+    const sem = new mp.Semaphore(0), said = count(), go = count();
+    start('thread', async ({ untilCount }, sem, said, go) => { await untilCount(go, 1); sem.release(); said.add(1) }, sem, said, go);
+    const pending = sem.acquire();
+    await turns();
+    go.value = 1;
+    spin(() => said.value === 1);               // the unit is the task's, and nobody has told it
+    sem.release(2);
+    const got = [sem.value];
+    (await pending).release();
+    got.push(sem.value);
+    // With a bound: three units are ours, the fourth is on its way; somebody without any gives one of the three back.
+    const four = new mp.BoundedSemaphore(4), told = count(), three = [1, 2, 3].map(() => four.acquireSync());
+    const peer = start('thread', async ({ untilCount, attempt }, four, told) => {
+      const guard = four.acquireSync();
+      told.add(1);
+      await untilCount(told, 2);
+      guard.release();
+      const how = attempt(() => four.release());
+      told.add(1);
+      return how ?? 'fine';
+    }, four, told);
+    await until(() => told.value === 1);
+    const fourth = four.acquire();
+    await turns();
+    told.add(1);
+    spin(() => told.value === 3);
+    got.push(await peer.done, four.value);
+    for (const g of [await fourth, ...three]) g.release();
+    out([...got, four.value, thrown(() => four.release())]);`);
+  expect(got).toEqual([2, 3, 'fine', 1, 4, overRelease]);
 });
 
 test('close: pending waits fail, guards stay good, everything else is a ClosedError', async () => {
