@@ -162,7 +162,10 @@ napi_value init_semaphore(napi_env env, napi_callback_info info) {
 
 napi_value semaphore_try_(napi_env env, napi_callback_info info) {
   Call c(env, info);
-  return grant_value(env, c.place, semaphore_try(c.desk));
+  Grant got = semaphore_try(c.desk);
+  // Who has it may be dead, and nobody have looked since.
+  if (got == Grant::waits && participants_sweep(c.desk.arena) > 0) got = semaphore_try(c.desk);
+  return grant_value(env, c.place, got);
 }
 
 // semaphoreEnter(index, seat, spin)
@@ -210,7 +213,10 @@ napi_value semaphore_consume_(napi_env env, napi_callback_info info) {
 // rwlockTry(index, seat, write), rwlockEnter(index, seat, write, spin)
 napi_value rwlock_try_(napi_env env, napi_callback_info info) {
   Call c(env, info);
-  return grant_value(env, c.place, rwlock_try(c.desk, to_bool(env, c[2])));
+  const bool write = to_bool(env, c[2]);
+  Grant got = rwlock_try(c.desk, write);
+  if (got == Grant::waits && participants_sweep(c.desk.arena) > 0) got = rwlock_try(c.desk, write);
+  return grant_value(env, c.place, got);
 }
 
 napi_value rwlock_enter_(napi_env env, napi_callback_info info) {

@@ -1,4 +1,5 @@
 // What one environment sees of a semaphore: units, guards, options, errors.
+import { RWLock, Semaphore } from 'multiproc';
 import { expect, test } from 'vitest';
 import { runJson } from '../support/child.js';
 import { bodyHead, closedError, rangeError, timeoutError, typeError } from '../support/sync.js';
@@ -22,6 +23,23 @@ test('units are taken in every form until none is left, and come back once each'
   const each = [0, null, timeoutError, timeoutError, 1, 3, [false, false, false]];
   const exclusive = [2, 2, 'RangeError undefined', 'RangeError undefined', 3];
   expect(got).toEqual([...each, ...exclusive, ...each, ...exclusive, 0]);
+});
+
+test('`using` gives a unit, a read or a write back at the end of the block', () => {
+  const sem = new Semaphore(1);
+  const rw = new RWLock();
+  {
+    using unit = sem.acquireSync(0);
+    using read = rw.tryRead();
+    expect([sem.value, unit.abandoned, rw.readers, read?.mode]).toEqual([0, false, 1, 'read']);
+  }
+  {
+    using write = rw.writeSync(0);
+    expect([sem.value, rw.readers, rw.writer?.pid, write.mode]).toEqual([1, 0, process.pid, 'write']);
+  }
+  expect(rw.writer).toBe(null);
+  sem.close();
+  rw.close();
 });
 
 test('one unit by default; none, and 2³¹ - 1, are values; anything else is refused', async () => {
@@ -184,25 +202,38 @@ test('a synchronous call that overtakes a task with what was granted to it does 
   expect(got).toEqual([1, 1, 2]);
 });
 
-test('units given back while one is on its way to a task are counted, each of them', async () => {
+test('a unit on its way to a task is nobody’s to give back: those given back meanwhile are others', async () => {
   const got = await runJson(`${bodyHead}
-    const got = [];
-    for (const C of [mp.Semaphore, mp.BoundedSemaphore]) {
-      const sem = new C(2), said = count(), go = count();
-      const a = sem.acquireSync(), b = sem.acquireSync({ owned: false });
-      const peer = start('thread', async ({ untilCount }, sem, said, go) => { await untilCount(go, 1); sem.release(); said.add(1) }, sem, said, go);
-      const pending = sem.acquire();
-      await turns();
-      go.value = 1;
-      spin(() => said.value === 1);
-      sem.release();                            // a's, not the one on its way
-      got.push(sem.value);
-      (await pending).release();
-      a.release();
-      got.push(sem.value);
-    }
-    out(got);`);
-  expect(got).toEqual([1, 2, 1, 2]);
+    const sem = new mp.Semaphore(0), said = count(), go = count();
+    start('thread', async ({ untilCount }, sem, said, go) => { await untilCount(go, 1); sem.release(); said.add(1) }, sem, said, go);
+    const pending = sem.acquire();
+    await turns();
+    go.value = 1;
+    spin(() => said.value === 1);               // the unit is the task's, and nobody has told it
+    sem.release(2);
+    const got = [sem.value];
+    (await pending).release();
+    got.push(sem.value);
+    // With a bound: three units are ours, the fourth is on its way; somebody without any gives one of the three back.
+    const four = new mp.BoundedSemaphore(4), told = count(), three = [1, 2, 3].map(() => four.acquireSync());
+    const peer = start('thread', async ({ untilCount, attempt }, four, told) => {
+      const guard = four.acquireSync();
+      told.add(1);
+      await untilCount(told, 2);
+      guard.release();
+      const how = attempt(() => four.release());
+      told.add(1);
+      return how ?? 'fine';
+    }, four, told);
+    await until(() => told.value === 1);
+    const fourth = four.acquire();
+    await turns();
+    told.add(1);
+    spin(() => told.value === 3);
+    got.push(await peer.done, four.value);
+    for (const g of [await fourth, ...three]) g.release();
+    out([...got, four.value, thrown(() => four.release())]);`);
+  expect(got).toEqual([2, 3, 'fine', 1, 4, overRelease]);
 });
 
 test('close: pending waits fail, guards stay good, everything else is a ClosedError', async () => {
