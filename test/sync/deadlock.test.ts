@@ -4,7 +4,7 @@ import { fixtures, runJson } from '../support/child.js';
 import { deadlockError, grounds, head as anyHead, typeError } from '../support/sync.js';
 
 const head = `${anyHead}
-import { dieWith, elsewhere, keep, link, storm, told } from '${new URL('deadlock.mjs', fixtures).href}';
+import { elsewhere, keep, link, post, storm, told } from '${new URL('deadlock.mjs', fixtures).href}';
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const ready = () => new mp.Value('i', 0);
 /** Each holds one and wants the next; the last one closes the cycle. */
@@ -116,6 +116,23 @@ test('calls that ask for it find a cycle of calls that ask for it; without askin
     out(got.map((ends) => ends.map((e) => e.code ?? e)));`);
   for (const n of [0, 2]) expect(got[n]).toEqual(['got it', 'ERR_MP_DEADLOCK']);
   for (const n of [1, 3]) expect(got[n]).toContain('ERR_MP_TIMEOUT');
+});
+
+test('a unit that was granted to a waiting task is not lost when another task tries for one', async () => {
+  const got = await runJson(
+    `${head}
+    const s = new mp.Semaphore(0), rw = new mp.RWLock(), count = ready(), stop = ready(), got = [];
+    const waiting = s.acquire();
+    await until(() => s.waiters === 1);
+    const posted = elsewhere('thread', post, s, 2);
+    while (s.value === 0); // our loop does not hear of the grant
+    const tried = s.tryAcquire();
+    got.push(tried !== null, (await waiting) !== null, s.value);
+    await posted;
+    out(got);`,
+    { env },
+  );
+  expect(got).toEqual([true, true, 0]);
 });
 
 test('a dead owner is nobody to wait for: its edges do not count, and its lock is got', async () => {
