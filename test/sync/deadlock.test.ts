@@ -37,10 +37,9 @@ group.each(grounds)('among peers that are each a %s', (ground) => {
     );
     cycles.forEach(([name, , length], n) => {
       const ends: any[] = got[n];
-      // Two that ask at the same moment may both see it.
+      // The last one as a rule; among those that ask at the same moment any one.
       const errors = ends.filter((end) => end !== 'got it');
-      expect(errors.length, name).toBeGreaterThan(0);
-      expect(errors.length, name).toBeLessThan(length);
+      expect(errors.length, name).toBe(1);
       const last = errors[0];
       expect([last.name, last.code, last.cycle?.length], name).toEqual(['DeadlockError', 'ERR_MP_DEADLOCK', length]);
       // Everybody waits for what the next one holds.
@@ -111,7 +110,7 @@ test('calls that ask for it find a cycle of calls that ask for it; without askin
     const locks = () => [1, 2].map(() => [new mp.Lock(), 'acquire']), got = [];
     for (const way of ['sync', 'async']) {
       got.push(await cycle('process', way, locks(), { detectDeadlock: true }));
-      got.push(await cycle('process', way, locks(), { timeout: 300 }));
+      got.push(await cycle('process', way, locks(), { timeout: 1000 }));
     }
     out(got.map((ends) => ends.map((e) => e.code ?? e)));`);
   for (const n of [0, 2]) expect(got[n]).toEqual(['got it', 'ERR_MP_DEADLOCK']);
