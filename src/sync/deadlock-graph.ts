@@ -182,9 +182,12 @@ function signature(nodes: Map<number, Node>): string {
     .join(' ');
 }
 
+const looksMax = 100;
+
 /** The way back, read twice unchanged (G3). */
 function standingWay(wanted: number, ours: Set<bigint>): Link[] | null {
-  for (let last = ''; ;) {
+  let last = '';
+  for (let look = 0; look < looksMax; look++) {
     const nodes = stuckFrom(wanted);
     const way = wayBack(nodes, wanted, ours);
     if (way === null) return null;
@@ -192,6 +195,7 @@ function standingWay(wanted: number, ours: Set<bigint>): Link[] | null {
     if (now === last) return way;
     last = now;
   }
+  return null; // somebody goes on all the time
 }
 
 /** A rival is given so long to report, in case it is not running right now. */

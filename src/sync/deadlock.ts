@@ -135,7 +135,6 @@ export class Call implements Delivery, Holder {
 
   constructor(detect: boolean) {
     this.#detect = detect;
-    if (detect) Error.captureStackTrace(this.#at, watched);
   }
 
   /** It waits from now on. */
@@ -143,6 +142,7 @@ export class Call implements Delivery, Holder {
     if (!this.#detect || reference.named === true) return;
     this.#target = reference.slot;
     this.#ending = ending;
+    Error.captureStackTrace(this.#at, watched);
   }
 
   ends(): void {
