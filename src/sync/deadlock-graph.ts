@@ -1,8 +1,8 @@
 /**
  * The wait-for graph of the tree, as it lies in shared memory.
  *
- *   edge (blocked_on)   bits  63..50   49..20     19..0
- *                             turn     owner id   slot of the object waited for; 0: no edge
+ *   edge (blocked_on)   bits  63        62..50   49..20     19..0
+ *                             looking   turn     owner id   slot of the object waited for; 0: no edge
  *
  * G1  An edge at the slot of a lock, or at a holder's seat of a semaphore or readers-writer lock, says: that owner does not
  *     give this back before it gets what it waits for. It counts only while that owner holds it and lives.
@@ -10,6 +10,8 @@
  *     that close a cycle the last one to write sees all of it.
  * G3  The turn is another one each time: an edge read twice with the same turn stood all the while. A cycle counts when all
  *     of it was read twice, unchanged: then there was a moment at which it was whole, and a cycle does not go by itself.
+ * G4  While its owner still looks for a cycle an edge says so. Of those that look at one cycle at the same time the greatest
+ *     owner id reports it; the others see it go.
  * Death  of the owner: G1.
  */
 import type { DeadlockStep } from '../errors.js';
@@ -30,7 +32,8 @@ const seatWaits = 1 << 30;
 const insideMask = (1 << 29) - 1; // reads and the write of a readers-writer lock
 
 const slotMask = (1n << 20n) - 1n;
-const turns = 1 << 14;
+const turns = 1 << 13;
+const looking = 1n << 63n;
 
 let words = new BigUint64Array(0);
 let turn = 0;
@@ -43,15 +46,22 @@ function edges(): BigUint64Array {
 /** An edge that was written, for its removal. */
 export interface Edge {
   readonly slot: number;
-  readonly value: bigint;
+  value: bigint;
   readonly before: bigint;
 }
 
 /** Says of what lies at a slot that we keep it until we have what lies at another. */
 export function writeEdge(slot: number, target: number): Edge {
   turn = (turn + 1) % turns;
-  const value = (BigInt(turn) << 50n) | (BigInt(me) << 20n) | BigInt(target);
+  const value = looking | (BigInt(turn) << 50n) | (BigInt(me) << 20n) | BigInt(target);
   return { slot, value, before: Atomics.exchange(edges(), slot * 8 + edgeAt, value) };
+}
+
+/** We wait from now on, and look no more (G4). */
+function settleEdge(edge: Edge): void {
+  const { slot, value } = edge;
+  edge.value = value & ~looking;
+  Atomics.compareExchange(edges(), slot * 8 + edgeAt, value, edge.value);
 }
 
 /** Takes an edge back; `restore` what was there before. */
@@ -146,6 +156,7 @@ function stuckFrom(wanted: number): Map<number, Node> {
 interface Link {
   readonly slot: number;
   readonly owner: number;
+  readonly edge: bigint;
 }
 
 /** The way from an object to one that we hold ourselves. */
@@ -156,9 +167,9 @@ function wayBack(nodes: Map<number, Node>, wanted: number, ours: Set<bigint>): L
     if (node === undefined || seen.has(slot)) return null;
     seen.add(slot);
     for (const { owner, edge, target } of node.holders) {
-      if (ours.has(edge)) return [{ slot, owner }];
+      if (ours.has(edge)) return [{ slot, owner, edge }];
       const rest = target === 0 ? null : walk(target);
-      if (rest !== null) return [{ slot, owner }, ...rest];
+      if (rest !== null) return [{ slot, owner, edge }, ...rest];
     }
     return null;
   };
@@ -171,20 +182,39 @@ function signature(nodes: Map<number, Node>): string {
     .join(' ');
 }
 
-const looksMax = 4;
+const looksMax = 100;
+
+/** The way back, read twice unchanged (G3). */
+function standingWay(wanted: number, ours: Set<bigint>): Link[] | null {
+  let last = '';
+  for (let look = 0; look < looksMax; look++) {
+    const nodes = stuckFrom(wanted);
+    const way = wayBack(nodes, wanted, ours);
+    if (way === null) return null;
+    const now = signature(nodes);
+    if (now === last) return way;
+    last = now;
+  }
+  return null; // somebody goes on all the time
+}
+
+/** A rival is given so long to report, in case it is not running right now. */
+const rivalMs = 50;
+const nap = new Int32Array(new SharedArrayBuffer(4));
 
 /** The cycle that a wait for an object closes, the waiting task first; null: there is none. `ours`: the edges we wrote. */
 export function findCycle(wanted: number, ours: readonly Edge[]): DeadlockStep[] | null {
   const values = new Set(ours.map(({ value }) => value));
-  let last = '';
-  for (let look = 0; look < looksMax; look++) {
-    const nodes = stuckFrom(wanted);
-    const way = wayBack(nodes, wanted, values);
-    if (way === null) return null;
-    const now = signature(nodes);
-    if (now === last) return describe(wanted, way);
-    last = now; // G3
+  const until = performance.now() + rivalMs;
+  for (;;) {
+    const way = standingWay(wanted, values);
+    if (way === null) break;
+    const rival = way.some(({ owner, edge }) => (edge & looking) !== 0n && owner > me); // G4
+    const steps = rival && performance.now() < until ? null : describe(wanted, way);
+    if (steps !== null) return steps;
+    Atomics.wait(nap, 0, 0, 0.1);
   }
+  for (const edge of ours) settleEdge(edge);
   return null;
 }
 

@@ -161,13 +161,13 @@ export function unwatched<T>(run: () => T): T {
 /** From now on we hear who awaits a promise. */
 export function watchDelivery(promise: Any, delivery: Delivery): void {
   deliveries.set(promise, delivery);
-  Object.defineProperty(promise, 'then', {
+  Reflect.defineProperty(promise, 'then', {
     configurable: true,
     writable: true,
     value(this: Any, ...args: Parameters<Any['then']>) {
       delivery.thenUsed = true;
       // eslint-disable-next-line @typescript-eslint/unbound-method -- called with `this`
-      return Reflect.apply(Promise.prototype.then, this, args) as Any;
+      return Reflect.apply<Any, typeof args, Any>(Promise.prototype.then, this, args);
     },
   });
 }
@@ -179,7 +179,7 @@ export function currentTask(): Task | null {
   return (stretch.task ??= new Task());
 }
 
-const asyncFunction = Object.getPrototypeOf(async () => undefined) as object;
+const asyncFunction = Object.getPrototypeOf(async () => await Promise.resolve()) as object;
 
 /** Calls a body that the running task awaits afterwards (T3). */
 export function runBody<G, T>(body: (guard: G) => T | PromiseLike<T>, guard: G): T | PromiseLike<T> {

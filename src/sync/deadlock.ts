@@ -142,7 +142,7 @@ export class Call implements Delivery, Holder {
     if (!this.#detect || reference.named === true) return;
     this.#target = reference.slot;
     this.#ending = ending;
-    Error.captureStackTrace(this.#at);
+    Error.captureStackTrace(this.#at, watched);
   }
 
   ends(): void {

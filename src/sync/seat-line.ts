@@ -83,6 +83,9 @@ export abstract class SeatLine<A> extends SeatState {
   /** Takes it without waiting. */
   try(ask: A): Grant {
     const what = `${this.className}.tryAcquire()`;
+    // What was granted to the seat in line is the first task's; and nobody takes anything past our own tasks.
+    if (this.#inLine) this.#collectNow();
+    if (this.#queue.length > 0) return Grant.waits;
     const grant = this.tryEnter(ask);
     this.failDamaged(grant, what);
     return grant;
@@ -174,11 +177,7 @@ export abstract class SeatLine<A> extends SeatState {
   /** Takes the seat out of the line. Not `waits`: too late, it had been granted what `ask` asks for. */
   #callBack(ask: A): Grant {
     if (!this.#inLine) return Grant.waits;
-    if (this.#waitId !== 0) {
-      forgetWait(this.#waitId);
-      native.cancelWait(this.#waitId);
-      this.#waitId = 0;
-    }
+    this.#forgetBell();
     this.#inLine = false;
     const late = this.withdraw();
     if (late !== Grant.granted && late !== Grant.told) return Grant.waits;
@@ -216,6 +215,23 @@ export abstract class SeatLine<A> extends SeatState {
         this.#rung();
       });
     }
+  }
+
+  /** Looks for the grant that the bell has not told us of yet. */
+  #collectNow(): void {
+    const grant = this.collect();
+    if (grant !== Grant.granted && grant !== Grant.told) return;
+    this.#forgetBell();
+    this.#inLine = false;
+    this.#grantFirst(grant === Grant.told);
+    this.#arm();
+  }
+
+  #forgetBell(): void {
+    if (this.#waitId === 0) return;
+    forgetWait(this.#waitId);
+    native.cancelWait(this.#waitId);
+    this.#waitId = 0;
   }
 
   #giveUpLine(): void {
