@@ -9,14 +9,25 @@ export {
   RemoteError,
   TimeoutError,
   WorkerDiedError,
+  type DeadlockStep,
 } from './errors.js';
 
 export { Barrier, type BarrierOptions } from './sync/barrier.js';
 export { Condition } from './sync/condition.js';
+export { detectDeadlocks } from './sync/deadlock.js';
+export type { AbandonedMessage, ContentionMessage, ContentionOutcome } from './sync/diagnostics.js';
 export { Event, Event as MpEvent, type NamedEventFacts } from './sync/event.js';
 export type { Guard } from './sync/guard.js';
 export { Lock, type NamedLockFacts } from './sync/lock.js';
 export type { NamedLockOptions } from './sync/named-lock.js';
+export {
+  locks,
+  type LockInfo,
+  type LockManager,
+  type LockMode,
+  type LockRequestOptions,
+  type RequestedLock,
+} from './sync/locks.js';
 export { RLock, type RLockGuard } from './sync/rlock.js';
 export { RWLock, type NamedRWLockFacts, type RWGuard, type RWMode } from './sync/rwlock.js';
 export {

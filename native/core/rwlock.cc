@@ -1,5 +1,6 @@
 #include "core/rwlock.h"
 
+#include "core/participants.h"
 #include "core/point.h"
 #include "core/semaphore.h"
 
@@ -21,11 +22,13 @@ bool room_for(const RWLockFields& f, bool write) {
   return get(f.writer) == 0 && (!write || get(f.readers) == 0);
 }
 
-/// Lets a seat in. `granted` and `told` are the states it gets.
+/// Lets a seat in. `granted` and `told` are the states it gets; 0: it keeps its own.
 bool let_in(RWLockFields& f, Seat& seat, bool write, uint32_t granted, uint32_t told) {
   const bool died = get(f.died) != 0;
-  const uint32_t kept = hold_of(seat) & (kWrites | kReadsMax), want = write && granted != 0 ? kWantsWrite : 0;
-  set_hold(seat, (died ? told : granted) | want | (write ? kept | kWrites : kept + 1));
+  const uint32_t hold = hold_of(seat), kept = hold & (kWrites | kReadsMax);
+  const uint32_t line = granted == 0 ? hold & ~(kWrites | kReadsMax)
+                                     : (died ? told : granted) | (write ? kWantsWrite : 0);
+  set_hold(seat, line | (write ? kept | kWrites : kept + 1));
   MP_POINT("rwlock.let_in");
   if (write) {
     set(f.writer, get(seat.owner));
@@ -45,6 +48,7 @@ Grant try_latched(const Desk& desk, bool write) {
 
 Grant collect_latched(const Desk& desk) {
   const uint32_t state = state_of(desk.seat);
+  set(desk.seat.heard, get(desk.seat.bell));
   if (state == kSeatWaits || state == 0) return Grant::waits;
   set_hold(desk.seat, hold_of(desk.seat) & (kWrites | kReadsMax));
   return state == kSeatTold ? Grant::told : Grant::granted;
@@ -133,12 +137,32 @@ Grant rwlock_steal(const Desk& desk) {
     set(s.notified, get(s.notified) + 1);
     set_hold(s, hold & ~(kWrites | kReadsMax));
     MP_POINT("rwlock.stolen");
-    if (&s != &desk.seat) latched.ring(s);
+    latched.ring(s);  // also our own: other tasks of this participant may have had it
     return true;
   });
   set(f.readers, 0);
   set(f.writer, 0);
   return let_in(f, desk.seat, true, 0, 0) ? Grant::told : Grant::granted;
+}
+
+bool rwlock_retire(const Desk& desk) {
+  const Latched latched(desk.arena, desk.index, desk.me);
+  uint32_t high = desk.arena.header().participant_high.load(std::memory_order_acquire);
+  if (high >= desk.arena.plan->participant_max) high = desk.arena.plan->participant_max - 1;
+  for (uint32_t s = 1; s <= high; s++) {
+    const uint32_t state = desk.arena.participant(s).state.load(std::memory_order_seq_cst);
+    platform::Watch unused;
+    if (s != owner_slot(desk.me) && state & kLive && !owner_dead(desk.arena, owner_id(s, state >> 1), &unused))
+      return false;
+  }
+  set(rwlock_fields(desk.monitor).gone, 1);
+  MP_POINT("rwlock.retired");
+  return true;
+}
+
+bool rwlock_gone(const Desk& desk) {
+  const Latched latched(desk.arena, desk.index, desk.me);
+  return get(rwlock_fields(desk.monitor).gone) != 0;
 }
 
 void rwlock_mourn(Monitor& monitor, Seat& seat) {

@@ -9,6 +9,9 @@
 // R4  A writer that dies leaves `died`: readers are told until a writer has been told, whose business it then is.
 // R5  Who steals (Web Locks) takes everybody's reads and writes away, and gets in before all who wait. Who was stolen from
 //     hears its bell, and finds `notified` grown.
+// R6  A named one that is to be deleted with its last user is marked `gone` by that one, when nobody else has it open; the
+//     name is taken away after that. Who opens it looks there when it has become a participant: so it is either seen by
+//     who wants to mark it, or sees the mark, takes the name away itself and opens what comes to have it then.
 #pragma once
 
 #include "core/monitor.h"
@@ -19,7 +22,8 @@ struct RWLockFields {
   Word readers;  // a sum
   Word writer;   // follows from the seats
   Word died;
-  uint32_t reserved[3];
+  Word gone;  // R6
+  uint32_t reserved[2];
 };
 static_assert(sizeof(RWLockFields) == sizeof(Monitor::field));
 inline RWLockFields& rwlock_fields(Monitor& m) { return reinterpret_cast<RWLockFields&>(m.field); }
@@ -42,6 +46,10 @@ bool rwlock_pass_on(const Desk& desk);
 bool rwlock_release(const Desk& desk, bool write, bool untold = false);
 /// R5.
 Grant rwlock_steal(const Desk& desk);
+
+/// R6. False: somebody else has it open.
+bool rwlock_retire(const Desk& desk);
+bool rwlock_gone(const Desk& desk);
 
 void rwlock_mourn(Monitor& monitor, Seat& seat);
 void rwlock_settle(const Arena& arena, Monitor& monitor, Latched& latched);

@@ -32,6 +32,8 @@ void name_participant(const Arena& arena, OwnerId me);
 napi_value participant_value(napi_env env, const Arena& arena, OwnerId owner);
 /// The same of whoever alive holds the lock.
 napi_value owner_of_lock(napi_env env, const Arena& arena, const Slot& slot);
+/// { owner, mine, low, high }: who has a seat, and the halves of its hold.
+napi_value seat_value(napi_env env, const Arena& arena, OwnerId owner, uint64_t hold, bool mine);
 /// [waiting, field 0 … 5, detail]: a glance, not a snapshot.
 napi_value monitor_fields_value(napi_env env, const Monitor& monitor);
 

@@ -95,19 +95,21 @@ napi_value monitor_fields(napi_env env, napi_callback_info info) {
   return monitor_fields_value(env, monitor_at(p.arena, p.index));
 }
 
-// monitorSeats(index) → [{ owner: { pid, environment, name } | null, low, high }]: who has a seat, and the halves of its hold
+// monitorSeats(index) → [{ owner: { pid, environment, name } | null, id, blockedOn, mine, low, high }]: who has a seat, and
+// the halves of its hold
 napi_value monitor_seats(napi_env env, napi_callback_info info) {
   Args<1> a(env, info);
   const Place p = place_of(self(a.data), to_uint32(env, a[0]));
   struct Facts {
     OwnerId owner;
-    uint64_t hold;
+    uint64_t hold, blocked_on;
   };
   std::vector<Facts> seats;
   {
     const Latched latched(p.arena, p.index, p.me);
     each_seat(p.arena, monitor_at(p.arena, p.index), [&](Seat& s) {
-      seats.push_back({s.owner.load(std::memory_order_relaxed), s.hold.load(std::memory_order_relaxed)});
+      seats.push_back({s.owner.load(std::memory_order_relaxed), s.hold.load(std::memory_order_relaxed),
+                       s.blocked_on.load(std::memory_order_seq_cst)});
       return true;
     });
   }
@@ -117,12 +119,9 @@ napi_value monitor_seats(napi_env env, napi_callback_info info) {
   for (const Facts& s : seats) {
     platform::Watch unused;
     if (owner_dead(p.arena, s.owner, &unused)) continue;
-    napi_value o;
-    napi_create_object(env, &o);
-    set(env, o, "owner", participant_value(env, p.arena, s.owner));
-    set(env, o, "mine", boolean(env, s.owner == p.me));
-    set(env, o, "low", uint32(env, static_cast<uint32_t>(s.hold)));
-    set(env, o, "high", uint32(env, static_cast<uint32_t>(s.hold >> 32)));
+    napi_value o = seat_value(env, p.arena, s.owner, s.hold, s.owner == p.me);
+    set(env, o, "id", uint32(env, s.owner));
+    set(env, o, "blockedOn", bigint(env, s.blocked_on));
     napi_set_element(env, list, n++, o);
   }
   return list;
@@ -251,6 +250,28 @@ napi_value rwlock_stolen(napi_env env, napi_callback_info info) {
   return uint32(env, c.desk.seat.notified.load(std::memory_order_acquire));
 }
 
+// rwlockRetire(index, seat) → false: others have it open. True: it is marked as gone, and its name is to be taken away.
+napi_value rwlock_retire_(napi_env env, napi_callback_info info) {
+  Call c(env, info);
+  return boolean(env, rwlock_retire(c.desk));
+}
+
+// rwlockGone(index, seat) → whether its last user has marked it so
+napi_value rwlock_gone_(napi_env env, napi_callback_info info) {
+  Call c(env, info);
+  return boolean(env, rwlock_gone(c.desk));
+}
+
+// watchStolen(index, seat) → wait id: rings with the bell from now on; does not keep the loop alive
+napi_value watch_stolen(napi_env env, napi_callback_info info) {
+  Call c(env, info);
+  Word& bell = c.desk.seat.bell;
+  const BellTask task{{c.desk.arena, c.desk.index, bell, bell.load(), c.desk.me}, kRWLock, nullptr};
+  uint32_t id;
+  if (auto failed = self(c.data).waiters.add(task, INT64_MAX, &id, false)) return throw_failure(env, failed);
+  return uint32(env, id);
+}
+
 // ---- Condition -----------------------------------------------------------------------------------------------------------
 
 // conditionEnter(index, seat) → ticket
@@ -375,6 +396,16 @@ napi_value watch_event(napi_env env, napi_callback_info info) {
 
 }  // namespace
 
+napi_value seat_value(napi_env env, const Arena& arena, OwnerId owner, uint64_t hold, bool mine) {
+  napi_value o;
+  napi_create_object(env, &o);
+  set(env, o, "owner", participant_value(env, arena, owner));
+  set(env, o, "mine", boolean(env, mine));
+  set(env, o, "low", uint32(env, static_cast<uint32_t>(hold)));
+  set(env, o, "high", uint32(env, static_cast<uint32_t>(hold >> 32)));
+  return o;
+}
+
 napi_value monitor_fields_value(napi_env env, const Monitor& m) {
   napi_value list;
   napi_create_array_with_length(env, 8, &list);
@@ -408,6 +439,9 @@ void init_monitors(napi_env env, napi_value exports) {
   add("rwlockWithdraw", rwlock_withdraw_);
   add("rwlockRelease", rwlock_release_);
   add("rwlockSteal", rwlock_steal_);
+  add("rwlockRetire", rwlock_retire_);
+  add("rwlockGone", rwlock_gone_);
+  add("watchStolen", watch_stolen);
   add("rwlockStolen", rwlock_stolen);
   add("conditionEnter", condition_enter_);
   add("conditionGranted", condition_granted_);

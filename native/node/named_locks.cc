@@ -98,6 +98,22 @@ napi_value owner_of(napi_env env, const Arena& arena) {
   return writer == 0 || owner_dead(arena, writer, &unused) ? nobody : participant_value(env, arena, writer);
 }
 
+/// Who has a seat at a monitor: a glance, without its latch.
+napi_value seats_of(napi_env env, const Arena& arena) {
+  napi_value list;
+  napi_create_array(env, &list);
+  if (!is_monitor(arena.kind)) return list;
+  uint32_t n = 0;
+  each_seat(arena, monitor_at(arena, 0), [&](Seat& seat) {
+    const OwnerId owner = seat.owner.load(std::memory_order_acquire) & kOwnerMask;
+    platform::Watch unused;
+    if (!owner_dead(arena, owner, &unused))
+      napi_set_element(env, list, n++, seat_value(env, arena, owner, seat.hold.load(), false));
+    return true;
+  });
+  return list;
+}
+
 /// namedLockFacts(request) → { problem: '', owner, fields, isSet } or { problem }: of a lock that need not be open here
 napi_value named_lock_facts(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
@@ -114,6 +130,7 @@ napi_value named_lock_facts(napi_env env, napi_callback_info info) {
   if (failed) return throw_failure(env, failed);
   set(env, o, "owner", owner_of(env, arena));
   set(env, o, "fields", monitor_fields_value(env, monitor_at(arena, 0)));
+  set(env, o, "seats", seats_of(env, arena));
   set(env, o, "isSet", boolean(env, arena.kind == kEvent && event_set_in(event_word(arena.slot(0)).load())));
   unmap(arena, guard);
   return o;

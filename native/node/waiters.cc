@@ -28,13 +28,14 @@ class WaiterThread {
   }
 
   /// Takes a wait out. False: not one of this thread's.
-  bool remove(uint32_t id, WaitState* state) {
+  bool remove(uint32_t id, WaitState* state, bool* held_loop) {
     const std::lock_guard guard(mutex_);
     for (size_t i = 0; i < waits_.size(); i++) {
       Wait& w = waits_[i];
       if (w.id != id) continue;
       if (w.state == WaitState::waiting) w.state = withdraw(w) ? WaitState::acquired : WaitState::timed_out;
       *state = w.state;
+      *held_loop = w.holds_loop;
       erase(i);
       kick();
       return true;
@@ -43,12 +44,13 @@ class WaiterThread {
   }
 
   /// The next wait whose end has not been told to JavaScript, taken out.
-  bool take_finished(uint32_t* id, WaitState* state) {
+  bool take_finished(uint32_t* id, WaitState* state, bool* held_loop) {
     const std::lock_guard guard(mutex_);
     for (size_t i = 0; i < waits_.size(); i++) {
       if (waits_[i].state == WaitState::waiting) continue;
       *id = waits_[i].id;
       *state = waits_[i].state;
+      *held_loop = waits_[i].holds_loop;
       erase(i);
       kick();
       return true;
@@ -265,8 +267,8 @@ platform::Failure Waiters::start(napi_env env, napi_value on_done) {
 }
 
 platform::Failure Waiters::add(const std::variant<Contender, BellTask>& what, int64_t deadline,
-                               uint32_t* id) {
-  const Wait wait{next_id_, what, deadline};
+                               uint32_t* id, bool holds_loop) {
+  const Wait wait{next_id_, what, deadline, holds_loop};
   bool taken = false;
   for (size_t i = 0; i < threads_.size();) {
     if (threads_[i]->retired()) {
@@ -288,19 +290,20 @@ platform::Failure Waiters::add(const std::variant<Contender, BellTask>& what, in
     threads_.push_back(thread);
   }
   *id = next_id_++;
-  if (waits_++ == 0) napi_ref_threadsafe_function(env_, done_);
+  if (holds_loop && waits_++ == 0) napi_ref_threadsafe_function(env_, done_);
   return {};
 }
 
-void Waiters::forget_one() {
-  if (--waits_ == 0) napi_unref_threadsafe_function(env_, done_);
+void Waiters::forget(bool held_loop) {
+  if (held_loop && --waits_ == 0) napi_unref_threadsafe_function(env_, done_);
 }
 
 Outcome Waiters::cancel(uint32_t id) {
   WaitState state;
+  bool held_loop;
   for (WaiterThread* t : threads_) {
-    if (!t->remove(id, &state)) continue;
-    forget_one();
+    if (!t->remove(id, &state, &held_loop)) continue;
+    forget(held_loop);
     if (state == WaitState::acquired) return Outcome::acquired;
     return state == WaitState::abandoned ? Outcome::abandoned : Outcome::timed_out;
   }
@@ -313,8 +316,9 @@ void Waiters::deliver(napi_env env, napi_value on_done, void* context, void*) {
   for (size_t t = 0; t < self->threads_.size(); t++) {
     uint32_t id;
     WaitState state;
-    while (t < self->threads_.size() && self->threads_[t]->take_finished(&id, &state)) {
-      self->forget_one();
+    bool held_loop;
+    while (t < self->threads_.size() && self->threads_[t]->take_finished(&id, &state, &held_loop)) {
+      self->forget(held_loop);
       napi_value global, arguments[2] = {uint32(env, id), uint32(env, static_cast<uint32_t>(state))};
       napi_get_global(env, &global);
       // An error thrown by the callback is the program's own (it comes out of user code): report it as uncaught.

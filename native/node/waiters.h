@@ -46,6 +46,7 @@ struct Wait {
   uint32_t id;
   std::variant<Contender, BellTask> what;
   int64_t deadline;
+  bool holds_loop;  // keeps the event loop alive
   WaitState state = WaitState::waiting;
   int64_t granted_at = 0;
   bool announced = false;
@@ -59,7 +60,8 @@ class Waiters {
   /// `on_done(id, outcome)` is called on the loop for each wait that ends by itself.
   platform::Failure start(napi_env env, napi_value on_done);
   /// What is waited for must stay mapped until the wait has ended or was cancelled.
-  platform::Failure add(const std::variant<Contender, BellTask>& what, int64_t deadline, uint32_t* id);
+  platform::Failure add(const std::variant<Contender, BellTask>& what, int64_t deadline, uint32_t* id,
+                        bool holds_loop = true);
   /// Ends a wait now. acquired/abandoned: too late, the lock is ours; timed_out: it is not.
   Outcome cancel(uint32_t id);
   /// Ends all waits and threads; what they had taken and nobody has been told of is released.
@@ -68,12 +70,12 @@ class Waiters {
  private:
   friend class WaiterThread;
   static void deliver(napi_env env, napi_value on_done, void* context, void* data);
-  void forget_one();
+  void forget(bool held_loop);
 
   napi_env env_ = nullptr;
   napi_threadsafe_function done_ = nullptr;
   std::vector<WaiterThread*> threads_;
-  uint32_t waits_ = 0;
+  uint32_t waits_ = 0;  // that hold the loop
   uint32_t next_id_ = 1;
 };
 

@@ -20,6 +20,9 @@ export type BarrierOutcome = (typeof BarrierOutcome)[keyof typeof BarrierOutcome
 export interface SeatFacts {
   readonly owner: OwnerInfo | null;
   readonly mine: boolean;
+  /** Its participant's owner id, and what that waits for: src/sync/deadlock-graph.ts. */
+  readonly id: number;
+  readonly blockedOn: bigint;
   readonly low: number;
   readonly high: number;
 }
@@ -55,6 +58,11 @@ export interface MonitorBinding {
   rwlockRelease(index: number, seat: number, write: boolean, untold?: boolean): boolean;
   rwlockSteal(index: number, seat: number): Grant;
   rwlockStolen(index: number, seat: number): number;
+  /** Marks a named one, which nobody else has open, as gone: its name is to be taken away. False: others have it. */
+  rwlockRetire(index: number, seat: number): boolean;
+  rwlockGone(index: number, seat: number): boolean;
+  /** Rings (onWaitDone) with the seat's bell; does not keep the loop alive. */
+  watchStolen(index: number, seat: number): number;
 
   /** One more task of this environment waits: its ticket. */
   conditionEnter(index: number, seat: number): number;

@@ -1,6 +1,7 @@
 /** The addon's functions for named segments. Failures throw an Error with `errno` and `syscall`. */
 
 import type { OwnerInfo } from './arena-binding.js';
+import type { SeatFacts } from './monitor-binding.js';
 
 /** What a segment holds: native/core/segment.h's NamedKind; 0 is plain bytes without a header. */
 export const SegmentKind = {
@@ -67,7 +68,7 @@ export interface OpenedSegment extends SegmentFacts {
   readonly buffer: ArrayBuffer;
 }
 
-export interface OpenedLock {
+export interface OpenedLock extends FileIdentity {
   readonly problem: '';
   readonly index: number;
   readonly id: bigint;
@@ -80,6 +81,7 @@ export interface NamedFacts {
   readonly owner: OwnerInfo | null;
   /** Of a semaphore or readers-writer lock: as of monitorFields. */
   readonly fields: number[];
+  readonly seats: readonly Pick<SeatFacts, 'owner' | 'low' | 'high'>[];
   /** Of an event. */
   readonly isSet: boolean;
 }

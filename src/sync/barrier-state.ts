@@ -94,9 +94,10 @@ export class BarrierState extends SeatState {
 
   failRequests(handle: object, reason: () => unknown): void {
     this.#collect();
-    for (const party of [...this.#outside, ...this.#inside]) {
-      if (party.task.handle !== handle || party.ended) continue;
-      party.own = { reason: reason() };
+    const leaving = [...this.#outside, ...this.#inside].filter(({ task }) => task.handle === handle);
+    for (const party of leaving) party.own = { reason: reason() };
+    for (const party of leaving) {
+      if (party.ended) continue;
       const at = this.#outside.indexOf(party);
       if (at >= 0) {
         this.#outside.splice(at, 1);
@@ -130,11 +131,14 @@ export class BarrierState extends SeatState {
 
   /** The last one to come runs the action; then all go. */
   #act(party: Party): void {
+    // Who has ended meanwhile may have been the last use of the object: its index may be another one's by now.
     const trip = (): void => {
+      if (party.ended) return;
       native.barrierTrip(this.index, this.seat, party.phase); // false: broken meanwhile, as we shall see
       this.#collect();
     };
     const failed = (reason: unknown): void => {
+      if (party.ended) return;
       party.own = { reason };
       native.barrierBreak(this.index, this.seat, party.phase);
       this.#collect();

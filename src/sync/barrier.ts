@@ -141,8 +141,8 @@ export class Barrier extends SyncHandle<BarrierState> {
       },
     };
     state.waitSync({ task, sync: true, action: this.#act, phase: 0, ended: false }, timeout, what);
-     
-    if (failure !== undefined) throw (failure).reason;
+
+    if (failure !== undefined) throw failure.reason;
     return index;
   }
 

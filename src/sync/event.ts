@@ -12,6 +12,7 @@ import {
   namedOptions,
   NamedReference,
   nameOf,
+  nameText,
   openNamed,
   reopenNamed,
 } from './named-lock.js';
@@ -64,12 +65,18 @@ class EventState implements LocalState {
   }
 
   get word(): number {
-    return this.#at === 0 ? native.eventWord(this.index) : Atomics.load(slotWords, this.#at);
+    return this.#at === 0 ? this.#checked(native.eventWord(this.index)) : Atomics.load(slotWords, this.#at);
+  }
+
+  /** What came out of a named event's memory, unless that is damaged. */
+  #checked(word: number): number {
+    if (!native.lockIntact(this.index)) throw this.reference.damagedError!('Event');
+    return word;
   }
 
   set(): void {
     if (this.#at === 0) {
-      native.eventSet(this.index);
+      this.#checked(Number(native.eventSet(this.index)));
       return;
     }
     for (;;) {
@@ -83,7 +90,7 @@ class EventState implements LocalState {
 
   clear(): void {
     if (this.#at === 0) {
-      native.eventClear(this.index);
+      this.#checked(Number(native.eventClear(this.index)));
       return;
     }
     for (;;) {
@@ -255,7 +262,7 @@ export class Event extends SyncHandle<EventState> {
 
   [inspect.custom](): string {
     if (this.state === null) return '<Event closed>';
-    return `<Event ${this.isSet() ? 'set' : 'clear'}>`;
+    return `<Event${nameText(this.state.reference)} ${this.isSet() ? 'set' : 'clear'}>`;
   }
 }
 

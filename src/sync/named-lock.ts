@@ -9,8 +9,12 @@ import { creationFailure, errnoOf, segmentFailure, segmentProblem } from '../mem
 import { parseShared, type SegmentPlace } from '../memory/segment-name.js';
 import { rangeError, show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
-import { SegmentKind } from '../native/segment-binding.js';
-import type { NamedFacts } from '../native/segment-binding.js';
+import {
+  type FileIdentity,
+  type NamedFacts,
+  type OpenedLock,
+  SegmentKind,
+} from '../native/segment-binding.js';
 import type { LockReference } from './lock-state.js';
 import type { LocalState } from './sync-handle.js';
 
@@ -53,18 +57,20 @@ export class NamedReference implements LockReference {
   readonly of: NamedClass;
   readonly place: SegmentPlace;
   readonly id: string;
+  readonly file: FileIdentity;
   readonly named = true;
   /** The word is not among those of the tree's arena: every call goes through the addon. */
   readonly lockOffset = neverFree;
   local: LocalState | undefined;
   #count = 0;
 
-  private constructor(slot: number, of: NamedClass, place: SegmentPlace, id: string) {
-    this.slot = slot;
+  private constructor(of: NamedClass, place: SegmentPlace, { index, id, device, inode }: OpenedLock) {
+    this.slot = index;
     this.of = of;
     this.place = place;
-    this.id = id;
-    NamedReference.#open.set(slot, this);
+    this.id = id.toString(16);
+    this.file = { device, inode };
+    NamedReference.#open.set(index, this);
   }
 
   /** Opens what has the name; counts one more user. Null: nothing has it. */
@@ -77,9 +83,7 @@ export class NamedReference implements LockReference {
       throw openFailure(error, what);
     }
     if (found.problem !== '') throw segmentProblem(found, what, of.className);
-    const { index, id } = found;
-    const reference =
-      NamedReference.#open.get(index) ?? new NamedReference(index, of, place, id.toString(16));
+    const reference = NamedReference.#open.get(found.index) ?? new NamedReference(of, place, found);
     reference.#count++;
     return reference;
   }
@@ -134,7 +138,7 @@ function openFailure(error: unknown, what: string): unknown {
   return segmentFailure(error, what);
 }
 
-function parsePlace(of: NamedClass, name: unknown, what: string): SegmentPlace {
+export function parsePlace(of: NamedClass, name: unknown, what: string): SegmentPlace {
   if (typeof name === 'string' && name.startsWith('file://')) {
     throw rangeError(
       `${what}: a ${of.className} cannot be in a file: its owners would not outlive the machine's next start`,
@@ -154,7 +158,16 @@ const noUnits: Start = { units: 0, bound: 0 };
 /** What has that name; makes it if there is nothing. */
 export function openNamed(of: NamedClass, options: NamedLockOptions, start = noUnits): NamedReference {
   const what = `new ${of.className}({ name: ${show(options.name)} })`;
-  const place = parsePlace(of, options.name, what);
+  return openAt(of, parsePlace(of, options.name, what), options, what, start);
+}
+
+export function openAt(
+  of: NamedClass,
+  place: SegmentPlace,
+  options: { readonly mode?: number | undefined },
+  what: string,
+  start = noUnits,
+): NamedReference {
   const request = {
     ...requestFor(place, of.segmentKind),
     mode: parseMode(options.mode, what),
@@ -221,6 +234,12 @@ export function namedOptions(of: NamedClass, given: unknown): NamedLockOptions |
   // Not an anonymous one: a name that is missing by mistake would lock nobody out.
   if (name === undefined) throw typeError(`${what}: the options need a name; without a name give none`);
   return { name, mode };
+}
+
+/** The name as inspect() shows it; nothing for an object without. */
+export function nameText(reference: object): string {
+  const name = nameOf(reference);
+  return name === null ? '' : ` ${show(name)}`;
 }
 
 /** The name an object was opened with; null for one without. */

@@ -13,9 +13,11 @@ import {
   NamedReference,
   namedRWLock,
   nameOf,
+  nameText,
   openNamed,
   reopenNamed,
 } from './named-lock.js';
+import { type Call, detects, took, watched, watching } from './deadlock.js';
 import { type Owner, ownerText, toOwner } from './owner.js';
 import { word } from './seat.js';
 import { SeatLine } from './seat-line.js';
@@ -45,6 +47,12 @@ export class RWLockState extends SeatLine<RWMode> {
     const state = new RWLockState(reference);
     reference.local = state;
     return state;
+  }
+
+  protected readonly oneIsEnough = true;
+
+  protected get guardsOut(): number {
+    return this.reads + (this.writes ? 1 : 0);
   }
 
   get mustStay(): boolean {
@@ -118,8 +126,15 @@ export class RWLockState extends SeatLine<RWMode> {
     return native.rwlockStolen(this.index, this.seat);
   }
 
+  /** Takes the lock away from whoever has it. */
+  steal(what: string): Grant {
+    const grant = native.rwlockSteal(this.index, this.seat);
+    this.failDamaged(grant, what);
+    return grant;
+  }
+
   /** Waits as `wait`, unless this very thread holds what it would wait for. */
-  waitSync(mode: RWMode, timeoutMs: number, what: string): Grant {
+  waitSync(mode: RWMode, timeoutMs: number, what: string, detect: boolean): Grant {
     if (this.writes || (mode === 'write' && this.reads > 0)) {
       const grant = this.try(mode);
       if (grant !== Grant.waits) return grant; // others have taken it away from us
@@ -127,7 +142,7 @@ export class RWLockState extends SeatLine<RWMode> {
         `${what}: this thread ${this.writes ? 'writes' : 'reads'} already, so it would wait for itself for ever; release the guard first`,
       );
     }
-    return this.wait(mode, timeoutMs, what);
+    return this.wait(mode, timeoutMs, what, detect);
   }
 
   guard(mode: RWMode, abandoned: boolean): RWGuard {
@@ -156,6 +171,11 @@ export class RWGuard implements Disposable {
     this.#state = state;
     this.mode = mode;
     this.abandoned = abandoned;
+  }
+
+  /** @internal */
+  get out(): boolean {
+    return this.#state !== null;
   }
 
   /** Makes room for those who wait. Does not block. */
@@ -274,7 +294,17 @@ export class RWLock extends SyncHandle<RWLockState> {
     return this.#try('write');
   }
 
-  async #later(mode: RWMode, options: number | WaitOptions | undefined): Promise<RWGuard> {
+  #later(mode: RWMode, options: number | WaitOptions | undefined): Promise<RWGuard> {
+    return watching || detects(options)
+      ? watched(options, (call) => this.#acquire(mode, options, call))
+      : this.#acquire(mode, options, null);
+  }
+
+  async #acquire(
+    mode: RWMode,
+    options: number | WaitOptions | undefined,
+    call: Call | null,
+  ): Promise<RWGuard> {
     const what = `RWLock.${mode}()`;
     const state = this.opened(`${mode}()`);
     const { timeout, signal } = parseWait(options, what);
@@ -283,16 +313,18 @@ export class RWLock extends SyncHandle<RWLockState> {
     if (timeout === 0) {
       const grant = state.try(mode);
       if (grant === Grant.waits) throw new TimeoutError(`${what}: the lock is taken`);
-      return state.guard(mode, grant === Grant.told);
+      return took(state, state.guard(mode, grant === Grant.told), call);
     }
     return acquireLater({
       line: state.line(mode),
+      reference: state.reference,
+      call,
       handle: this,
       what,
       timeout,
       signal,
       missed: 'the lock was not to be had',
-      granted: (told) => state.guard(mode, told),
+      granted: (told) => took(state, state.guard(mode, told), call),
     });
   }
 
@@ -301,24 +333,24 @@ export class RWLock extends SyncHandle<RWLockState> {
     if (options === undefined && state.takeFast(mode)) return state.guard(mode, false);
     const what = `RWLock.${mode}Sync()`;
     const { timeout } = parseSyncWait(options, what);
-    const grant = state.waitSync(mode, timeout, what);
+    const grant = state.waitSync(mode, timeout, what, timeout > 0 && detects(options));
     if (grant === Grant.waits)
       throw new TimeoutError(`${what}: the lock was not to be had within ${timeout} ms`);
-    return state.guard(mode, grant === Grant.told);
+    return took(state, state.guard(mode, grant === Grant.told));
   }
 
   #try(mode: RWMode): RWGuard | null {
     const state = this.opened(mode === 'read' ? 'tryRead()' : 'tryWrite()');
     if (state.takeFast(mode)) return state.guard(mode, false);
     const grant = state.try(mode);
-    return grant === Grant.waits ? null : state.guard(mode, grant === Grant.told);
+    return grant === Grant.waits ? null : took(state, state.guard(mode, grant === Grant.told));
   }
 
   [inspect.custom](): string {
     if (this.state === null) return '<RWLock closed>';
     const { writer: who, readers: count, waiters } = this;
     const held = who !== null ? `writer=${ownerText(who)}` : count > 0 ? `readers=${count}` : 'free';
-    return `<RWLock ${held}${waiters === 0 ? '' : ` waiters=${waiters}`}>`;
+    return `<RWLock${nameText(this.state.reference)} ${held}${waiters === 0 ? '' : ` waiters=${waiters}`}>`;
   }
 }
 

@@ -14,11 +14,20 @@ import { native } from '../native/load.js';
 import { Grant } from '../native/monitor-binding.js';
 import type { Line, Request } from './acquire-later.js';
 import { interrupted } from './interrupted.js';
+import { BlockingWait, clearEdge, deadlockError, type Holder, watching } from './deadlock.js';
+import type { Task } from './deadlock-tasks.js';
+import { contention, outcomeOf, tellContention } from './diagnostics.js';
 import { SeatState } from './seat.js';
 import { addWait, forgetWait, keepAlive, listen } from './waits.js';
 
 interface Asked<A> extends Request<boolean> {
   readonly ask: A;
+}
+
+/** A guard, and whose it is. */
+interface Held {
+  readonly guard: { readonly out: boolean };
+  readonly holder: Holder;
 }
 
 /** A: what is asked for. */
@@ -30,6 +39,8 @@ export abstract class SeatLine<A> extends SeatState {
   #lineAsk: A | undefined;
   /** No handle is open any more: whoever uses the object last gives it back. Set by `mustStay`, which asks for it. */
   protected closing = false;
+  /** Guards that may be out, while deadlocks are watched for. */
+  #held: Held[] = [];
 
   /** Takes what is asked for, or has the seat stand in line. */
   protected abstract enter(ask: A, spin: boolean): Grant;
@@ -40,6 +51,30 @@ export abstract class SeatLine<A> extends SeatState {
   protected abstract giveBack(ask: A, told: boolean): void;
   protected abstract same(a: A, b: A): boolean;
   protected abstract readonly className: string;
+
+  /** How many guards are out. */
+  protected abstract readonly guardsOut: number;
+  /** Whether one guard that stays keeps others out; else all must stay for that. */
+  protected abstract readonly oneIsEnough: boolean;
+
+  heldBy(guard: { readonly out: boolean }, holder: Holder): void {
+    this.#held = this.#held.filter((held) => held.guard.out);
+    this.#held.push({ guard, holder });
+  }
+
+  edgeSlot(tasks: readonly Task[] | null): number {
+    if (this.guardsOut === 0) return 0;
+    if (tasks === null) return this.edgeAt;
+    const theirs = this.#held.filter(
+      ({ guard, holder }) => guard.out && holder.task !== null && tasks.includes(holder.task),
+    );
+    return theirs.length > 0 && (this.oneIsEnough || theirs.length === this.guardsOut) ? this.edgeAt : 0;
+  }
+
+  /** More of it may become ours now: no edge stands for all of it any more. */
+  protected forgetEdge(): void {
+    if (watching && !this.oneIsEnough && this.edgeAt !== 0) clearEdge(this.edgeAt);
+  }
 
   get queued(): number {
     return this.#queue.length;
@@ -54,13 +89,27 @@ export abstract class SeatLine<A> extends SeatState {
   }
 
   /** Waits for it, blocking this thread. */
-  wait(ask: A, timeoutMs: number, what: string): Grant {
+  wait(ask: A, timeoutMs: number, what: string, detect = false): Grant {
     const late = this.#callBack(ask);
-    if (late !== Grant.waits) return late;
+    if (late !== Grant.waits) {
+      this.#arm(); // the task for which the seat stood in line waits on
+      return late;
+    }
     let grant = this.enter(ask, timeoutMs > 0);
     this.failDamaged(grant, what);
-    const end = performance.now() + timeoutMs;
+    if (grant !== Grant.waits) {
+      this.#arm();
+      return grant;
+    }
+    const since = performance.now();
+    const end = since + timeoutMs;
+    const wait = detect && this.reference.named !== true ? new BlockingWait(this.index) : null;
+    let stopped: unknown;
     try {
+      if (wait?.cycle != null) {
+        grant = this.withdraw();
+        if (grant === Grant.waits) throw deadlockError(what, wait.cycle);
+      }
       while (grant === Grant.waits) {
         const outcome = native.waitBell(this.index, this.seat, Math.max(0, end - performance.now()));
         if (outcome === Outcome.acquired) {
@@ -72,8 +121,16 @@ export abstract class SeatLine<A> extends SeatState {
         if (grant === Grant.waits && outcome === Outcome.interrupted) throw interrupted(what);
         break;
       }
+    } catch (error) {
+      stopped = error;
+      throw error;
     } finally {
+      wait?.end();
       this.#arm();
+      if (contention.hasSubscribers) {
+        const ended = grant === Grant.told ? 'abandoned' : grant === Grant.waits ? 'timeout' : 'acquired';
+        tellContention(this.reference, since, stopped === undefined ? ended : outcomeOf(stopped), true);
+      }
     }
     return grant;
   }
