@@ -11,7 +11,9 @@ const micros = (sent, arrived) => median(arrived.map((at, i) => Number(at - sent
 async function eventToPromise(count) {
   const [event, done] = [new Event(), new RawValue('i', 0)];
   const other = new Process(awaitEvent, event, done, count).start();
-  await rest(300);
+  while (done.value !== -1) await rest(5); // it is there
+  done.value = 0;
+  await rest(20);
   const sent = [];
   for (let i = 0; i < count; i++) {
     while (done.value !== i) await rest(1);
@@ -28,7 +30,9 @@ async function lockToPromise(count) {
   const [lock, done] = [new Lock(), new RawValue('i', 0)];
   let guard = lock.acquireSync();
   const other = new Process(awaitLock, lock, done, count).start();
-  await rest(300);
+  while (done.value !== -1) await rest(5); // it is there
+  done.value = 0;
+  await rest(20);
   const sent = [];
   for (let i = 0; i < count; i++) {
     while (done.value !== 0) await rest(1);
@@ -46,8 +50,8 @@ async function lockToPromise(count) {
 
 async function message(count) {
   const child = fork(new URL('targets/idle.mjs', import.meta.url));
-  await once(child, 'spawn');
-  await rest(300);
+  await once(child, 'message'); // it is there
+  await rest(20);
   const [sent, arrived] = [[], []];
   for (let i = 0; i < count; i++) {
     await rest(5);
@@ -61,7 +65,7 @@ async function message(count) {
 }
 
 export async function bench({ smoke }) {
-  const [rounds, count] = smoke ? [1, 2] : [7, 60];
+  const [rounds, count] = smoke ? [1, 2] : [5, 40];
   const m = await interleave(rounds, {
     event: () => eventToPromise(count),
     send: () => message(count),

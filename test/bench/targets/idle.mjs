@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 
 export async function awaitEvent(event, done, count) {
   const times = [];
+  done.value = -1;
+  while (done.value !== 0) await new Promise((go) => setTimeout(go, 1));
   for (let i = 0; i < count; i++) {
     await event.wait();
     times.push(process.hrtime.bigint());
@@ -15,6 +17,8 @@ export async function awaitEvent(event, done, count) {
 
 export async function awaitLock(lock, done, count) {
   const times = [];
+  done.value = -1;
+  while (done.value !== 0) await new Promise((go) => setTimeout(go, 1));
   for (let i = 0; i < count; i++) {
     const guard = await lock.acquire();
     times.push(process.hrtime.bigint());
@@ -27,5 +31,6 @@ export async function awaitLock(lock, done, count) {
 }
 
 if (argv[1] === fileURLToPath(import.meta.url)) {
+  process.send('ready');
   process.on('message', () => process.send(String(process.hrtime.bigint())));
 }
