@@ -33,7 +33,7 @@ print(min(run(${n}) - empty(${n}) for r in range(5)))
 `;
 
 export async function bench({ smoke }) {
-  const [rounds, ours, theirs] = smoke ? [1, 10_000, 1000] : [7, 500_000, 50_000];
+  const [rounds, ours, theirs] = smoke ? [1, 10_000, 1000] : [5, 300_000, 50_000];
   const rows = [];
   for (const [kind, [call, make, body, goal]] of Object.entries(kinds)) {
     const m = await interleave(rounds, {

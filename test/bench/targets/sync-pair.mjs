@@ -3,7 +3,8 @@ import { Barrier, BoundedSemaphore, Condition, Event, Lock, RLock, RWLock, Semap
 
 const [kind, count] = [process.argv[2], Number(process.argv[3])];
 /** A loop compiled for itself alone, so that it sees one class only. */
-const loop = (body) => new Function('o', 'n', `let x = 0; for (let i = 0; i < n; i++) { ${body}; x++ } return x`);
+const loop = (body) =>
+  new Function('o', 'n', `let x = 0; for (let i = 0; i < n; i++) { ${body}; x++ } return x`);
 const pair = 'const g = o.acquireSync(); g.release()';
 const set = () => {
   const event = new Event();
