@@ -92,6 +92,7 @@ napi_value leave_latch(napi_env env, napi_callback_info info) {
 napi_value monitor_fields(napi_env env, napi_callback_info info) {
   Args<1> a(env, info);
   const Place p = place_of(self(a.data), to_uint32(env, a[0]));
+  participants_sweep(p.arena);  // the dead are not to be counted
   return monitor_fields_value(env, monitor_at(p.arena, p.index));
 }
 
