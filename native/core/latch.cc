@@ -33,6 +33,7 @@ bool take_over(const Arena& arena, Word& latch, LatchOwner as, uint32_t word, bo
     platform::yield();
     return false;
   }
+  MP_POINT("latch.dead_held");
   const bool taken = latch.compare_exchange_strong(word, as | kWaiters, memory_order_seq_cst);
   if (unswept) dead_let_go(arena, dead);
   return taken;

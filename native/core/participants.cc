@@ -234,7 +234,6 @@ void death_confirm(const Arena& arena, OwnerId owner, const platform::Watch& tok
 bool dead_hold(const Arena& arena, OwnerId dead) {
   const uint32_t slot = owner_slot(dead);
   if (!take_dead(arena, slot)) return false;
-  MP_POINT("dead.held");
   if (participant_stands(arena, dead)) return true;
   dead_let_go(arena, dead);
   return false;
