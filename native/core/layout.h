@@ -7,7 +7,7 @@
 //   1 MiB       [4096] holder bitmap, 128 KiB, and       a page each a participant for each 32,768 objects it may hold
 //                      waiter bitmap, 128 KiB
 //   1,025 MiB   Slot[1,048,576]                          64 KiB at a time
-//   2 GiB       the heap: the bytes of arrays            an extent at a time, see blocks.h
+//   1,280 MiB   the heap: the bytes of arrays            an extent at a time, see blocks.h
 //
 // The file is sparse: what is not reserved costs address space only. Processes map what lies in front of the heap at once
 // and for good, parts of the heap when they need them.
@@ -125,7 +125,7 @@ struct alignas(64) Participant {
   Word environment;  // 0: main thread; else the worker thread's id
   std::atomic<uint64_t> start_time;
   std::atomic<uint64_t> pid_namespace;  // in which pid and thread mean something; 0: in everybody's
-  Word waits;  // of a named lock: what the waiter bitmap says for the one lock there
+  Word waits;                           // of a named lock: what the waiter bitmap says for the one lock there
   uint32_t reserved[5];
   std::atomic<char> name[kNameBytes];  // UTF-8, NUL-terminated; may be torn while it is being changed
 };
@@ -165,7 +165,7 @@ inline constexpr size_t kParticipantsOffset = kPage;
 inline constexpr size_t kBitmapsOffset = size_t{1} << 20;
 inline constexpr size_t kSlotsOffset = kBitmapsOffset + kParticipantMax * kBitmapsStride;
 inline constexpr size_t kArenaBytes = kSlotsOffset + size_t{kSlotMax} * sizeof(Slot);  // all but the heap
-inline constexpr uint64_t kHeapOffset = uint64_t{2} << 30;
+inline constexpr uint64_t kHeapOffset = uint64_t{5} << 28;
 inline constexpr uint64_t kHeapBytesMax = uint64_t{1} << 44;
 
 static_assert(kHeapHeaderOffset + sizeof(HeapHeader) <= kParticipantsOffset);
