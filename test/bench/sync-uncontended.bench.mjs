@@ -29,11 +29,11 @@ def empty(n):
     t = time.perf_counter()
     for i in range(n): pass
     return (time.perf_counter() - t) * 1e9 / n
-print(min(run(${n}) - empty(${n}) for r in range(5)))
+print(min(run(${n}) for r in range(100)) - min(empty(${n}) for r in range(100)))
 `;
 
 export async function bench({ smoke }) {
-  const [rounds, ours, theirs] = smoke ? [1, 10_000, 1000] : [5, 300_000, 50_000];
+  const [rounds, ours, theirs] = smoke ? [1, 500, 50] : [7, 20_000, 2000];
   const rows = [];
   for (const [kind, [call, make, body, goal]] of Object.entries(kinds)) {
     const m = await interleave(rounds, {
