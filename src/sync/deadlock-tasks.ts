@@ -179,7 +179,9 @@ export function currentTask(): Task | null {
   return (stretch.task ??= new Task());
 }
 
-const asyncFunction = Object.getPrototypeOf(async () => { await Promise.resolve(); }) as object;
+const asyncFunction = Object.getPrototypeOf(async () => {
+  await Promise.resolve();
+}) as object;
 
 /** Calls a body that the running task awaits afterwards (T3). */
 export function runBody<G, T>(body: (guard: G) => T | PromiseLike<T>, guard: G): T | PromiseLike<T> {
