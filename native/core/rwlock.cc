@@ -26,8 +26,8 @@ bool room_for(const RWLockFields& f, bool write) {
 bool let_in(RWLockFields& f, Seat& seat, bool write, uint32_t granted, uint32_t told) {
   const bool died = get(f.died) != 0;
   const uint32_t hold = hold_of(seat), kept = hold & (kWrites | kReadsMax);
-  const uint32_t line = granted == 0 ? hold & ~(kWrites | kReadsMax)
-                                     : (died ? told : granted) | (write ? kWantsWrite : 0);
+  const uint32_t line =
+      granted == 0 ? hold & ~(kWrites | kReadsMax) : (died ? told : granted) | (write ? kWantsWrite : 0);
   set_hold(seat, line | (write ? kept | kWrites : kept + 1));
   MP_POINT("rwlock.let_in");
   if (write) {
@@ -152,7 +152,8 @@ bool rwlock_retire(const Desk& desk) {
   for (uint32_t s = 1; s <= high; s++) {
     const uint32_t state = desk.arena.participant(s).state.load(std::memory_order_seq_cst);
     platform::Watch unused;
-    if (s != owner_slot(desk.me) && state & kLive && !owner_dead(desk.arena, owner_id(s, state >> 1), &unused))
+    if (s != owner_slot(desk.me) && state & kLive &&
+        !owner_dead(desk.arena, owner_id(s, state >> 1), &unused))
       return false;
   }
   set(rwlock_fields(desk.monitor).gone, 1);

@@ -266,8 +266,8 @@ platform::Failure Waiters::start(napi_env env, napi_value on_done) {
   return {};
 }
 
-platform::Failure Waiters::add(const std::variant<Contender, BellTask>& what, int64_t deadline,
-                               uint32_t* id, bool holds_loop) {
+platform::Failure Waiters::add(const std::variant<Contender, BellTask>& what, int64_t deadline, uint32_t* id,
+                               bool holds_loop) {
   const Wait wait{next_id_, what, deadline, holds_loop};
   bool taken = false;
   for (size_t i = 0; i < threads_.size();) {

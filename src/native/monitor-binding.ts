@@ -1,5 +1,5 @@
 /**
- * The addon's surface for semaphores, readers-writer locks, conditions, barriers and events (native/node/monitors.cc).
+ * The addon's surface for semaphores, readers-writer locks, conditions, barriers and events (native/node/monitors.cc, semaphore.cc, …).
  *
  * An index is that of an object, or of a named lock that is open here. A seat is what joinMonitor gave; for named ones it is
  * ignored.
