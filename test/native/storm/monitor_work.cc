@@ -48,14 +48,18 @@ bool wait_bell(const Desk& d, int64_t deadline) {
 /// Waits in a line, gives up, or passes on what it was granted as a busy environment's waiter thread does.
 Grant stand(const Life& life, const Desk& d, bool semaphore, bool write) {
   const int64_t since = platform::monotonic_now();
-  const bool patient = below(6) != 0;
+  // Who is to die while giving up gives up, at once.
+  const char* const line = semaphore ? "semaphore.withdrawn" : "rwlock.withdrawn";
+  const bool dies = dies_at(line), patient = !dies && below(6) != 0;
   Grant got = semaphore ? semaphore_enter(d) : rwlock_enter(d, write);
   while (got == Grant::waits) {
-    if (!wait_bell(d, patient ? since + kStuckNs : since + below(2'000'000))) {
+    if (!wait_bell(d, patient ? since + kStuckNs : since + below(dies ? 20'000 : 2'000'000))) {
       got = semaphore ? semaphore_withdraw(d) : rwlock_withdraw(d);
       break;
     }
-    if (below(6) == 0 && (semaphore ? semaphore_pass_on(d) : rwlock_pass_on(d))) continue;
+    if ((dies_at(semaphore ? "semaphore.passed_on" : "rwlock.passed_on") || below(6) == 0) &&
+        (semaphore ? semaphore_pass_on(d) : rwlock_pass_on(d)))
+      continue;
     got = semaphore ? semaphore_collect(d) : rwlock_collect(d);
   }
   if (patient) note_wait(life, since);
