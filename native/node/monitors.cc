@@ -319,7 +319,8 @@ napi_value barrier_collect_(napi_env env, napi_callback_info info) {
   Call c(env, info);
   const BarrierSeat b = barrier_collect(c.desk);
   static_assert(kPartiesMax < 1u << 20);
-  const uint64_t packed = static_cast<uint64_t>(b.outcome) | uint64_t{b.base} << 2 | uint64_t{b.parties} << 22;
+  const uint64_t packed =
+      static_cast<uint64_t>(b.outcome) | uint64_t{b.base} << 2 | uint64_t{b.parties} << 22;
   return number(env, static_cast<double>(packed));
 }
 
