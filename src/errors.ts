@@ -45,10 +45,21 @@ export class InterruptedError extends MultiprocessingError {
     super('ERR_MP_INTERRUPTED', message);
   }
 }
-/** The wait could never end: this thread itself holds what it waits for. */
+/** One who holds something that the one before it waits for. */
+export interface DeadlockStep {
+  readonly owner: { readonly pid: number; readonly name: string; readonly thread: number };
+  /** E.g. `Lock #5`. */
+  readonly holds: string;
+  readonly waitsFor: string;
+}
+/** The wait could never end: those who hold what is waited for wait for what the caller holds. */
 export class DeadlockError extends MultiprocessingError {
-  constructor(message: string) {
+  /** Who holds what and waits for what, the caller first; empty where this thread itself holds what it asked for. */
+  readonly cycle: readonly DeadlockStep[];
+
+  constructor(message: string, cycle: readonly DeadlockStep[] = []) {
     super('ERR_MP_DEADLOCK', message);
+    this.cycle = cycle;
   }
 }
 /** A barrier is broken: somebody who was waited for will not come. */

@@ -9,10 +9,13 @@ export {
   RemoteError,
   TimeoutError,
   WorkerDiedError,
+  type DeadlockStep,
 } from './errors.js';
 
 export { Barrier, type BarrierOptions } from './sync/barrier.js';
 export { Condition } from './sync/condition.js';
+export { detectDeadlocks } from './sync/deadlock.js';
+export type { AbandonedMessage, ContentionMessage, ContentionOutcome } from './sync/diagnostics.js';
 export { Event, Event as MpEvent, type NamedEventFacts } from './sync/event.js';
 export type { Guard } from './sync/guard.js';
 export { Lock, type NamedLockFacts } from './sync/lock.js';

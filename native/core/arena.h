@@ -45,7 +45,15 @@ struct Arena {
   Slot& slot(uint32_t index) const { return reinterpret_cast<Slot*>(base + plan->slots)[index]; }
   /// The cell of a participant's holder bitmap that has the bit of an object.
   Word& holder_cell(uint32_t participant, uint32_t index) const {
-    return reinterpret_cast<Word*>(base + kBitmapsOffset + participant * kBitmapBytes)[index / 32];
+    return reinterpret_cast<Word*>(base + kBitmapsOffset + participant * kBitmapsStride)[index / 32];
+  }
+  /// The same of its waiter bitmap.
+  Word& waiter_cell(uint32_t participant, uint32_t index) const {
+    return reinterpret_cast<Word*>(base + kBitmapsOffset + participant * kBitmapsStride +
+                                   kBitmapBytes)[index / 32];
+  }
+  uint32_t index_of(const Slot& s) const {
+    return static_cast<uint32_t>(&s - reinterpret_cast<const Slot*>(base + plan->slots));
   }
 };
 constexpr uint32_t holder_bit(uint32_t index) { return 1u << (index % 32); }

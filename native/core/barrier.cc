@@ -86,13 +86,15 @@ Arrival barrier_arrive(const Desk& desk, uint32_t* phase) {
   Monitor& m = desk.monitor;
   BarrierFields& f = barrier_fields(m);
   *phase = get(f.phase);
+  const BarrierSeat b = barrier_seat(desk.seat);
+  // Since it collected: its bell has rung and is not heard yet.
+  if (b.outcome == BarrierOutcome::tripped || b.outcome == BarrierOutcome::broken) return Arrival::outside;
   set(desk.seat.heard, get(desk.seat.bell));
   if (get(f.mode) == kBroken) return Arrival::broken;
   if (get(f.mode) == kActing) {
     set(desk.seat.since, 1);
     return Arrival::outside;
   }
-  const BarrierSeat b = barrier_seat(desk.seat);
   set_seat(desk.seat,
            {BarrierOutcome::arrived, *phase, 0, b.outcome == BarrierOutcome::arrived ? b.parties + 1 : 1});
   MP_POINT("barrier.arrived");

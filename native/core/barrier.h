@@ -49,9 +49,10 @@ BarrierSeat barrier_seat(const Seat& seat);
 /// What a task that comes is to do.
 ///   wait     for the bell            collect   it was the last one, the barrier has tripped
 ///   act      it was the last one: run the action, then barrier_trip with the phase
-///   outside  the phase is ending: come again when the bell rings          broken   nothing
+///   outside  the phase is ending, or there is something to collect: come again when the bell has rung
+///   broken   nothing
 enum class Arrival : uint32_t { wait, collect, act, outside, broken };
-/// One more task has come. Its participant has collected what there was.
+/// One more task has come. Its participant has collected what there was a moment ago.
 Arrival barrier_arrive(const Desk& desk, uint32_t* phase);
 /// After the action: lets everybody go. False: the barrier was broken or reset meanwhile.
 bool barrier_trip(const Desk& desk, uint32_t phase);

@@ -4,7 +4,8 @@
 // everybody that has the object open. Whoever finds one of them dead sweeps, which gives back and grants what the dead one
 // held; then it looks at its own bell again.
 //
-// B1  A bell only changes while its waiter waits; a change is the end of the wait, whatever it means.
+// B1  A bell changes when its waiter has something to hear of. After a death it may change once more: who waits for what can
+//     come in parts looks, and waits again.
 // B2  Who opens the object after a waiter has parked is not watched by it, nor is anybody beyond kPeersMax. Should such a
 //     one die between changing the object and waking, the ceiling of the park does it.
 #pragma once

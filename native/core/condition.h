@@ -14,8 +14,8 @@
 // C3  Granted is taken down by the task itself, when it has its lock again (condition_done). Until then a death passes the
 //     notify on to somebody who was waiting already when it was made: neither lost nor, to others, out of nothing.
 //     (Whoever passes it on and dies between two stores may pass it on twice.)
-// C4  Only the holder of the lock notifies and begins or ends to wait; so the lock orders them, and the latch only keeps
-//     the dead one's sweeper out.
+// C4  Only the holder of the lock notifies and begins or ends to wait; so the lock orders them. The latch keeps the dead
+//     one's sweeper out: it alone passes notifies on (C3) without the lock, at any time before condition_done.
 #pragma once
 
 #include "core/monitor.h"

@@ -19,7 +19,6 @@ bool event_set(Slot& slot) {
 
 void event_wake(Slot& slot) {
   if (slot.word.load(memory_order_seq_cst) == 0) return;  // E2
-  slot.word.store(0, memory_order_seq_cst);
   MP_POINT("event.about_to_wake");
   platform::unpark(&event_word(slot), platform::kAll);
 }

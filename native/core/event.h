@@ -1,12 +1,14 @@
 // An event: set or clear, in one word.
 //
 //   Slot::value, low half    bits 31..1   how often it has been set      bit 0   set
-//   Slot::word               1: somebody waits, or did
+//   Slot::word               1: somebody waits, or did once
 //
 // E1  Only set() changes a clear event's word. Who waits from a clear one on is done when the word differs, whatever has
 //     become of it since: no clear() that follows takes a wake-up back.
 // E2  Who waits says so in Slot::word before it looks at the value a last time; who sets changes the value before it looks
 //     there. One of the two sees the other.
+//     It stays 1 from then on: who took it down for those it wakes would do so for one that has come since, after a clear(),
+//     and sleeps on: the next set() would pass it by.
 // E3  Nothing is held and nobody is counted: any participant may die at any step. One that dies between changing the value
 //     and waking is noticed by its token (bell.h).
 //

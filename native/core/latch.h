@@ -9,9 +9,13 @@
 //      1       *       0         never: leaving clears all at once
 //
 // T1  Only who took it leaves it, or who has seen its owner dead and confirmed it.
-// T2  Whoever takes it over repairs before anything else: the last owner may have died between any two steps.
+// T2  Whoever takes it over repairs before anything else: the last owner may have died between any two steps. It does so
+//     with the dead one's token in its hands, as who sweeps that one has it: else both would stand in the latch,
+//          A  sees it dead                                                   takes the word from it
+//          B                   takes its token, sweeps, inherits the latch       … and is still there
 // T3  Who parks here watches the owner's token as well, and looks again within 250 ms.
 // T4  A participant's JavaScript thread takes no second latch and makes no call out of the core while it has one.
+// T5  Nobody takes one in the name of a participant that is ending: to the others that one is dead, whoever acts for it.
 //
 // Writers  JavaScript (0 → me, me → 0) and this file.
 // Order    latch.leave: the release by the owner → the acquire of the next. The monitor's fields travel with it.

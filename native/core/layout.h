@@ -4,9 +4,10 @@
 //   offset      region                                   grows by
 //   0           SegmentHeader, ArenaHeader               one page
 //   4 KiB       Participant[4096]                        made whole at creation (768 KiB)
-//   1 MiB       holder bitmaps [4096][128 KiB]           a page a participant for each 32,768 objects it may hold
-//   513 MiB     Slot[1,048,576]                          64 KiB at a time
-//   1 GiB       the heap: the bytes of arrays            an extent at a time, see blocks.h
+//   1 MiB       [4096] holder bitmap, 128 KiB, and       a page each a participant for each 32,768 objects it may hold
+//                      waiter bitmap, 128 KiB
+//   1,025 MiB   Slot[1,048,576]                          64 KiB at a time
+//   1,280 MiB   the heap: the bytes of arrays            an extent at a time, see blocks.h
 //
 // The file is sparse: what is not reserved costs address space only. Processes map what lies in front of the heap at once
 // and for good, parts of the heap when they need them.
@@ -109,19 +110,23 @@ inline constexpr uint32_t kLive = 1,
 ///     are: its bit is not settled. The next sweeper tries to free that slot; a granter waits.
 /// P4  Holder bits count while `state` says live(g). Those set before ending(g) are cleared, and their objects freed,
 ///     before free(g); a bit granted later than that counts for nothing, and entering clears it.
-/// Writers  token: its taker and the kernel. All else: the token's taker. Holder bitmap: see objects.h.
+/// P5  Waiter bits say for which locks an attempt of the participant is parked, or was a moment ago (lock.h, L7). Those of
+///     the dead count for nothing; entering clears them.
+/// Writers  token: its taker and the kernel. All else: the token's taker. Holder bitmap: see objects.h. Waiter bitmap and
+///          `waits`: the participant's attempts to get a lock.
 /// Death    at any step the token is marked by the kernel and P2/P3 tell the next taker what is left to do.
 struct alignas(64) Participant {
   Token token;
   Word state;        // kEnding | generation << 1 | kLive
   Word dropping;     // P3
-  Word regions;      // bit r: the holder bitmap's page r is reserved; only grows
+  Word regions;      // bit r: page r of both bitmaps is reserved; only grows
   Word pid;          // read by others while the next taker may be writing it: they check `state` again
   Word thread;       // the system's thread id
   Word environment;  // 0: main thread; else the worker thread's id
   std::atomic<uint64_t> start_time;
   std::atomic<uint64_t> pid_namespace;  // in which pid and thread mean something; 0: in everybody's
-  uint32_t reserved[6];
+  Word waits;                           // of a named lock: what the waiter bitmap says for the one lock there
+  uint32_t reserved[5];
   std::atomic<char> name[kNameBytes];  // UTF-8, NUL-terminated; may be torn while it is being changed
 };
 
@@ -144,23 +149,23 @@ struct alignas(64) Slot {
   uint64_t extent;
   uint64_t bytes;
   std::atomic<uint64_t> warm;
-  Word blocked_on;
-  uint32_t reserved;
+  std::atomic<uint64_t> blocked_on;
 };
 
 inline constexpr uint32_t kSlotMax = 1u << 20;
 inline constexpr uint32_t kSlotsPerChunk = 1024;
 inline constexpr size_t kPage = 4096;
-inline constexpr uint32_t kSlotsPerRegion = kPage * 8;  // slots that one page of a holder bitmap covers
+inline constexpr uint32_t kSlotsPerRegion = kPage * 8;  // slots that one page of a bitmap covers
 inline constexpr size_t kBitmapBytes = kSlotMax / 8;
+inline constexpr size_t kBitmapsStride = 2 * kBitmapBytes;
 
 inline constexpr size_t kArenaHeaderOffset = sizeof(SegmentHeader);
 inline constexpr size_t kHeapHeaderOffset = kArenaHeaderOffset + sizeof(ArenaHeader);
 inline constexpr size_t kParticipantsOffset = kPage;
 inline constexpr size_t kBitmapsOffset = size_t{1} << 20;
-inline constexpr size_t kSlotsOffset = kBitmapsOffset + kParticipantMax * kBitmapBytes;
+inline constexpr size_t kSlotsOffset = kBitmapsOffset + kParticipantMax * kBitmapsStride;
 inline constexpr size_t kArenaBytes = kSlotsOffset + size_t{kSlotMax} * sizeof(Slot);  // all but the heap
-inline constexpr uint64_t kHeapOffset = uint64_t{1} << 30;
+inline constexpr uint64_t kHeapOffset = uint64_t{5} << 28;
 inline constexpr uint64_t kHeapBytesMax = uint64_t{1} << 44;
 
 static_assert(kHeapHeaderOffset + sizeof(HeapHeader) <= kParticipantsOffset);
@@ -202,6 +207,7 @@ static_assert(kSlotsOffset % kPage == 0 && kSlotsPerChunk * sizeof(Slot) % kPage
   PIN(Participant,   environment,          84,     4) \
   PIN(Participant,   start_time,           88,     8) \
   PIN(Participant,   pid_namespace,        96,     8) \
+  PIN(Participant,   waits,               104,     4) \
   PIN(Participant,   name,                128,    64) \
   PIN(Slot,          header,                0,     8) \
   PIN(Slot,          word,                  8,     4) \
@@ -212,7 +218,7 @@ static_assert(kSlotsOffset % kPage == 0 && kSlotsPerChunk * sizeof(Slot) % kPage
   PIN(Slot,          extent,               32,     8) \
   PIN(Slot,          bytes,                40,     8) \
   PIN(Slot,          warm,                 48,     8) \
-  PIN(Slot,          blocked_on,           56,     4)
+  PIN(Slot,          blocked_on,           56,     8)
 // clang-format on
 
 #define MP_PIN(type, field, at, bytes) \

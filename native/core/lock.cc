@@ -22,8 +22,23 @@ void reset_dead_claim(const Arena& arena, Slot& slot, uint32_t claim) {
     slot.claim.compare_exchange_strong(claim, 0, memory_order_seq_cst);
 }
 
+/// Sets or clears the attempt's waiter bit (L7).
+void count_waiter(Contender& c, bool waits) {
+  if (c.counted == waits) return;
+  c.counted = waits;
+  const uint32_t self = owner_slot(c.me);
+  if (!c.arena.plan->has_objects) return c.arena.participant(self).waits.store(waits);
+  const uint32_t index = c.arena.index_of(c.slot), bit = holder_bit(index);
+  Word& cell = c.arena.waiter_cell(self, index);
+  if (waits)
+    cell.fetch_or(bit, memory_order_acq_rel);
+  else
+    cell.fetch_and(~bit, memory_order_acq_rel);
+}
+
 /// The lock is ours: nobody needs to hand it to us any more.
 void drop_claim(Contender& c) {
+  count_waiter(c, false);
   if (!c.claimed) return;
   uint32_t mine = c.me;
   c.slot.claim.compare_exchange_strong(mine, 0, memory_order_seq_cst);
@@ -137,6 +152,7 @@ Step lock_step(Contender& c, int64_t now, ParkPlan* plan) {
       if (!c.slot.word.compare_exchange_strong(word, word | bits, memory_order_seq_cst)) continue;
       word |= bits;
     }
+    count_waiter(c, true);
     MP_POINT("lock.about_to_park");
     c.parked = true;
     plan->count = 0;
@@ -156,6 +172,7 @@ Step lock_step(Contender& c, int64_t now, ParkPlan* plan) {
 }
 
 bool lock_withdraw(Contender& c) {
+  count_waiter(c, false);
   for (;;) {
     uint32_t claim = c.slot.claim.load(memory_order_acquire);
     if (c.claimed && claim == c.me) {

@@ -22,6 +22,8 @@
 //     dies while they all sleep, the ceiling wakes them.
 // L6  A participant's claim is gone before its attempt ends: nobody is handed a lock it does not wait for. It makes one
 //     attempt at a time for one lock, and none while it holds it.
+// L7  An attempt's waiter bit is set before it first parks and cleared when the attempt ends; nothing depends on it but
+//     the count that people see.
 //
 // Writers  word: JavaScript (0 → me, me → 0) and this file; claim: this file.
 // Order    lock.release: the word's release by the owner → the acquire of the next. The critical section travels with it.
@@ -61,6 +63,7 @@ struct Contender {
   int64_t since;         // when the attempt began
   bool claimed = false;  // we are, or were, the starving one
   bool parked = false;   // we have slept: others may still
+  bool counted = false;  // our waiter bit is set (L7)
 };
 /// What to sleep on until the next step.
 struct ParkPlan {

@@ -28,6 +28,13 @@ void settle(const Arena& arena, uint32_t kind, Monitor& monitor, Latched& latche
   if (kind == kBarrier) barrier_settle(arena, monitor, latched);
 }
 
+/// Whether a seat that does not wait (any more) may have something to hear of: then its bell may ring once too often.
+bool may_have_news(uint32_t kind, const Seat& seat) {
+  const uint64_t hold = seat.hold.load(memory_order_relaxed);
+  if (kind == kSemaphore || kind == kRWLock) return (static_cast<uint32_t>(hold) & kSeatState) != kSeatWaits;
+  return true;
+}
+
 /// Takes a seat out of its monitor (M3).
 void unlink(const Arena& arena, Monitor& monitor, Seat& seat) {
   if (arena.plan->has_objects) {
@@ -94,7 +101,7 @@ void monitor_drop(const Arena& arena, uint32_t index, OwnerId dead, LatchOwner a
 
 Latched::Latched(const Arena& arena, uint32_t index, LatchOwner as, bool inherits)
     : latch_(monitor_at(arena, index).latch), as_(as) {
-  if (const OwnerId dead = latch_take(arena, latch_, as, inherits)) mourn(arena, index, dead);  // T2
+  if (const OwnerId dead = latch_take(arena, latch_, as, inherits)) repair(arena, index, dead);  // T2
 }
 
 /// Takes the seats of the dead out, counts again, and grants what that allows. May be repeated.
@@ -111,6 +118,16 @@ void Latched::mourn(const Arena& arena, uint32_t index, OwnerId dead) {
   });
   if (kind == kBarrier) barrier_desert(monitor, dead);
   settle(arena, kind, monitor, *this);
+}
+
+void Latched::repair(const Arena& arena, uint32_t index, OwnerId dead) {
+  mourn(arena, index, dead);
+  // It may have died between a change of a seat and its bell.
+  const uint32_t kind = monitor_kind(arena, index);
+  each_seat(arena, monitor_at(arena, index), [&](Seat& seat) {
+    if (may_have_news(kind, seat)) ring(seat);
+    return true;
+  });
 }
 
 Latched::~Latched() {

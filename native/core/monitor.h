@@ -24,7 +24,8 @@
 //
 // Writers  under the latch: JavaScript's fast paths (semaphore, rwlock) and core/. `heard`: the seat's participant.
 // Death    of a holder or waiter: its sweeper takes its seats out (monitor_drop), gives back what they held, and grants that.
-//          of who has the latch: T2 and M2. of a sweeper: the dead one's token is dead again, and the next one repeats.
+//          of who has the latch: T2 and M2; the bells it may not have come to are rung again.
+//          of a sweeper: the dead one's token is dead again, and the next one repeats.
 #pragma once
 
 #include "core/latch.h"
@@ -70,8 +71,7 @@ struct alignas(64) Seat {
   Word ticket;
   Word since;
   Word notified;
-  Word blocked_on;
-  uint32_t reserved;
+  std::atomic<uint64_t> blocked_on;
 };
 
 // clang-format off
@@ -95,7 +95,7 @@ struct alignas(64) Seat {
   PIN(Seat,          ticket,               44,     4) \
   PIN(Seat,          since,                48,     4) \
   PIN(Seat,          notified,             52,     4) \
-  PIN(Seat,          blocked_on,           56,     4)
+  PIN(Seat,          blocked_on,           56,     8)
 // clang-format on
 #define MP_PIN(type, field, at, bytes) \
   static_assert(offsetof(type, field) == (at) && sizeof(type::field) == (bytes), #type "." #field " moved");
@@ -192,6 +192,8 @@ class Latched {
   void mourn(const Arena& arena, uint32_t index, OwnerId dead);
 
  private:
+  void repair(const Arena& arena, uint32_t index, OwnerId dead);
+
   Word& latch_;
   LatchOwner as_;
   uint32_t rung_ = 0;

@@ -45,13 +45,14 @@ void save_dying(std::atomic<uint64_t>& header) {
   }
 }
 
-/// Backs the page of a participant's bitmap that covers `index`, once.
+/// Backs the pages of a participant's bitmaps that cover `index`, once.
 platform::Failure reserve_bit(const Arena& arena, uint32_t participant, uint32_t index) {
   Word& regions = arena.participant(participant).regions;
   const uint32_t region = index / kSlotsPerRegion;
   if (regions.load(memory_order_acquire) & 1u << region) return {};
-  const size_t at = kBitmapsOffset + participant * kBitmapBytes + region * kPage;
+  const size_t at = kBitmapsOffset + participant * kBitmapsStride + region * kPage;
   if (auto failed = platform::memory_reserve(arena.fd, at, kPage)) return failed;
+  if (auto failed = platform::memory_reserve(arena.fd, at + kBitmapBytes, kPage)) return failed;
   regions.fetch_or(1u << region, memory_order_acq_rel);
   return {};
 }
@@ -67,7 +68,6 @@ void lower_hint(const Arena& arena, uint32_t index) {
 void clear_rest(Slot& slot) {
   slot.extent = slot.bytes = 0;
   slot.warm.store(0, memory_order_relaxed);
-  slot.reserved = 0;
 }
 
 /// Claims a free slot in [from, to) for participant `self`; 0 if there is none. `dropping` names it from then

@@ -25,10 +25,13 @@ constexpr bool is_live(uint32_t state) { return state & kLive; }
 /// Lets go of what a dead or leaving participant has of one object, but for its reference.
 void abandon(const Arena& arena, uint32_t index, OwnerId owner) {
   const uint32_t kind = monitor_kind(arena, index);
-  if (is_monitor(kind))
-    monitor_drop(arena, index, owner, owner);
-  else if (kind != kSeat && kind != kEvent)
+  if (is_monitor(kind)) {
+    // Once it is ending its seats are out, and nobody waits for who has a latch in its name (T5).
+    if (!(arena.participant(owner_slot(owner)).state.load(memory_order_acquire) & kEnding))
+      monitor_drop(arena, index, owner, owner);
+  } else if (kind != kSeat && kind != kEvent) {
     lock_abandon(arena.slot(index), owner);
+  }
 }
 
 /// Calls f(index) for every object that participant `slot` has its bit for.
@@ -72,8 +75,9 @@ void give_back(const Arena& arena, uint32_t slot) {
   give_back_once(arena, slot);
 }
 
-/// Clears the bits that were granted to participant `slot` when it had just gone (P4).
-void clear_late_grants(const Arena& arena, uint32_t slot) {
+/// Clears the bits that were granted to participant `slot` when it had just gone (P4), and what its waits left (P5).
+void clear_late_bits(const Arena& arena, uint32_t slot) {
+  arena.participant(slot).waits.store(0, memory_order_relaxed);
   if (!arena.plan->has_objects) return;
   const uint32_t regions = arena.participant(slot).regions.load(memory_order_acquire);
   for (uint32_t region = 0; region < 32; region++) {
@@ -82,6 +86,8 @@ void clear_late_grants(const Arena& arena, uint32_t slot) {
       Word& cell = arena.holder_cell(slot, at);
       // relaxed: what comes later than this look is later than the clearing, too
       if (cell.load(memory_order_relaxed) != 0) cell.store(0, memory_order_seq_cst);
+      Word& waits = arena.waiter_cell(slot, at);
+      if (waits.load(memory_order_relaxed) != 0) waits.store(0, memory_order_relaxed);
     }
   }
 }
@@ -105,15 +111,22 @@ platform::Failure reserve_participant(const Arena& arena, uint32_t slot) {
   return platform::memory_reserve(arena.fd, at, kPage);
 }
 
-/// Takes the token of a dead participant and sweeps it. False: it is alive, free, or somebody else is at it.
-bool sweep(const Arena& arena, uint32_t slot) {
-  Participant& p = arena.participant(slot);
+/// Takes the token of a participant that seems to have died. False: it is alive, free, or somebody else is at it.
+bool take_dead(const Arena& arena, uint32_t slot) {
   platform::Token* token = arena.token(slot);
   const auto form = arena.plan->token_form;
   const uint32_t value = platform::token_word(token, form)->load(memory_order_acquire);
-  if (!is_live(p.state.load(memory_order_acquire)) || !platform::token_dead(token, value)) return false;
+  if (!is_live(arena.participant(slot).state.load(memory_order_acquire)) ||
+      !platform::token_dead(token, value))
+    return false;
   const auto take = platform::token_take(token, form);
-  if (take == platform::TokenTake::busy || take == platform::TokenTake::unsupported) return false;
+  return take != platform::TokenTake::busy && take != platform::TokenTake::unsupported;
+}
+
+/// Takes the token of a dead participant and sweeps it. False: as take_dead.
+bool sweep(const Arena& arena, uint32_t slot) {
+  if (!take_dead(arena, slot)) return false;
+  Participant& p = arena.participant(slot);
   MP_POINT("sweep.token_taken");
   const bool dead = is_live(p.state.load(memory_order_acquire));
   if (dead) {
@@ -121,7 +134,7 @@ bool sweep(const Arena& arena, uint32_t slot) {
     give_back(arena, slot);
     end_generation(p);
   }
-  platform::token_release(token, form);
+  platform::token_release(arena.token(slot), arena.plan->token_form);
   return dead;
 }
 
@@ -143,7 +156,7 @@ OwnerId participant_enter(const Arena& arena, const Identity& who, platform::Fai
       give_back(arena, slot);
       end_generation(p);
     }
-    clear_late_grants(arena, slot);
+    clear_late_bits(arena, slot);
     Word& high = arena.header().participant_high;
     uint32_t h = high.load(memory_order_relaxed);
     while (h < slot && !high.compare_exchange_weak(h, slot, memory_order_acq_rel)) {
@@ -218,12 +231,44 @@ void death_confirm(const Arena& arena, OwnerId owner, const platform::Watch& tok
   if (participant_info(arena, owner, &dead, name)) platform::confirm_death(dead.pid, dead.pid_namespace);
 }
 
+bool dead_hold(const Arena& arena, OwnerId dead) {
+  const uint32_t slot = owner_slot(dead);
+  if (!take_dead(arena, slot)) return false;
+  if (participant_stands(arena, dead)) return true;
+  dead_let_go(arena, dead);
+  return false;
+}
+
+void dead_let_go(const Arena& arena, OwnerId dead) {
+  platform::token_release(arena.token(owner_slot(dead)), arena.plan->token_form);
+}
+
 bool owner_vanished(const Arena& arena, OwnerId owner) {
   Identity who;
   char name[kNameBytes];
   if (!participant_info(arena, owner, &who, name) || who.pid == 0) return false;
   if (who.pid_namespace != 0 && who.pid_namespace != platform::pid_namespace()) return false;
   return platform::process_start_time(who.pid) != who.start_time;
+}
+
+uint32_t lock_waiters(const Arena& arena, const Slot& slot) {
+  const uint32_t index = arena.index_of(slot);
+  uint32_t high = arena.header().participant_high.load(memory_order_acquire), count = 0;
+  if (high >= arena.plan->participant_max) high = arena.plan->participant_max - 1;
+  for (uint32_t s = 1; s <= high; s++) {
+    const Participant& p = arena.participant(s);
+    const uint32_t state = p.state.load(memory_order_acquire);
+    if (!(state & kLive)) continue;
+    if (arena.plan->has_objects) {
+      if (!(p.regions.load(memory_order_acquire) & 1u << index / kSlotsPerRegion)) continue;
+      if (!(arena.waiter_cell(s, index).load(memory_order_acquire) & holder_bit(index))) continue;
+    } else if (p.waits.load(memory_order_acquire) == 0) {
+      continue;
+    }
+    platform::Watch unused;
+    count += owner_dead(arena, owner_id(s, state >> 1), &unused) ? 0 : 1;
+  }
+  return count;
 }
 
 bool participant_stands(const Arena& arena, OwnerId me) {

@@ -29,9 +29,15 @@ uint32_t participants_sweep(const Arena& arena);
 bool owner_dead(const Arena& arena, OwnerId owner, platform::Watch* watch);
 /// Returns when an owner that owner_dead found dead, with that token, can no longer write to shared memory.
 void death_confirm(const Arena& arena, OwnerId owner, const platform::Watch& token);
+/// Keeps sweepers away from a dead participant that has not been swept, until dead_let_go. False: it is not such a one, or
+/// somebody else is at it.
+bool dead_hold(const Arena& arena, OwnerId dead);
+void dead_let_go(const Arena& arena, OwnerId dead);
 /// Whether an owner whose token does not say so is dead all the same: its process is no more. For arenas that strangers
 /// can write to, where a mark may be lost. False if nothing can be known here (another pid namespace).
 bool owner_vanished(const Arena& arena, OwnerId owner);
+/// How many live participants wait for a lock right now (P5).
+uint32_t lock_waiters(const Arena& arena, const Slot& slot);
 /// Whether `me` is who the arena says it is. False where memory was overwritten.
 bool participant_stands(const Arena& arena, OwnerId me);
 /// Who is behind an id, and under what name. False: that generation is over.

@@ -122,7 +122,13 @@ bool semaphore_release(const Desk& desk, bool untold) {
 bool semaphore_post(const Desk& desk, uint32_t units, uint32_t* own) {
   Latched latched(desk.arena, desk.index, desk.me);
   SemaphoreFields& f = semaphore_fields(desk.monitor);
-  const uint32_t bound = get(f.bound), total = get(f.total), mine = units_of(desk.seat);
+  const uint32_t bound = get(f.bound), total = get(f.total);
+  // What is granted and not collected is not its holder's to lose: it would not know.
+  const auto to_lose = [](const Seat& s) {
+    const uint32_t units = units_of(s);
+    return units > 0 && state_of(s) >= kSeatGranted ? units - 1 : units;
+  };
+  const uint32_t mine = to_lose(desk.seat);
   *own = mine < units ? mine : units;
   const uint32_t rest = units - *own;
   uint32_t taken = 0;  // from others (S5)
@@ -131,8 +137,7 @@ bool semaphore_post(const Desk& desk, uint32_t units, uint32_t* own) {
     taken = rest > room ? rest - room : 0;
     uint64_t others = 0;
     each_seat(desk.arena, desk.monitor, [&](Seat& s) {
-      // What is granted and not collected is not its holder's to lose: it would not know.
-      if (&s != &desk.seat && state_of(s) != kSeatGranted && state_of(s) != kSeatTold) others += units_of(s);
+      if (&s != &desk.seat) others += to_lose(s);
       return true;
     });
     if (taken > others) return false;
@@ -141,11 +146,11 @@ bool semaphore_post(const Desk& desk, uint32_t units, uint32_t* own) {
   }
   set(f.total, total + (rest - taken));
   MP_POINT("semaphore.posted");
-  if (*own > 0) set_hold(desk.seat, state_of(desk.seat), mine - *own);
+  if (*own > 0) set_hold(desk.seat, state_of(desk.seat), units_of(desk.seat) - *own);
   each_seat(desk.arena, desk.monitor, [&](Seat& s) {
-    if (&s == &desk.seat || state_of(s) == kSeatGranted || state_of(s) == kSeatTold) return true;
-    const uint32_t theirs = units_of(s), part = theirs < taken ? theirs : taken;
-    if (part > 0) set_hold(s, state_of(s), theirs - part);
+    if (&s == &desk.seat) return true;
+    const uint32_t theirs = to_lose(s), part = theirs < taken ? theirs : taken;
+    if (part > 0) set_hold(s, state_of(s), units_of(s) - part);
     taken -= part;
     return taken > 0;
   });

@@ -95,6 +95,13 @@ napi_value lock_owner(napi_env env, napi_callback_info info) {
   return owner_of_lock(env, l.arena, l.slot);
 }
 
+// lockWaiters(index) → how many environments wait for it
+napi_value lock_waiters_(napi_env env, napi_callback_info info) {
+  Args<1> a(env, info);
+  const Resolved l = resolve(self(a.data), to_uint32(env, a[0]));
+  return uint32(env, lock_waiters(l.arena, l.slot));
+}
+
 // lockIsMine(index) → whether this environment holds it
 napi_value lock_is_mine(napi_env env, napi_callback_info info) {
   Args<1> a(env, info);
@@ -145,6 +152,7 @@ void init_lock(napi_env env, napi_value exports) {
   add_function(env, exports, "releaseLock", release_lock, e);
   add_function(env, exports, "releaseAnyLock", release_any_lock, e);
   add_function(env, exports, "lockOwner", lock_owner, e);
+  add_function(env, exports, "lockWaiters", lock_waiters_, e);
   add_function(env, exports, "lockIsMine", lock_is_mine, e);
   add_function(env, exports, "lockIntact", lock_intact, e);
   add_function(env, exports, "abandonLock", abandon_lock, e);

@@ -233,6 +233,11 @@ export class Reference {
     Reference.#open.set(slot, this);
   }
 
+  /** Those that are open in this environment. */
+  static all(): Iterable<Reference> {
+    return Reference.#open.values();
+  }
+
   /** A new object: its lock free, its value 0. */
   static create(kind: number, detail: number): Reference {
     ensureArena();

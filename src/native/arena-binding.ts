@@ -90,6 +90,8 @@ export interface ArenaBinding {
   releaseAnyLock(index: number): boolean;
   /** Whoever alive holds it. */
   lockOwner(index: number): OwnerInfo | null;
+  /** How many environments wait for it: the dead are not counted. */
+  lockWaiters(index: number): number;
   lockIsMine(index: number): boolean;
   /** False: somebody has damaged a named lock's memory. */
   lockIntact(index: number): boolean;

@@ -1,5 +1,5 @@
 /**
- * The addon's surface for semaphores, readers-writer locks, conditions, barriers and events (native/node/monitors.cc).
+ * The addon's surface for semaphores, readers-writer locks, conditions, barriers and events (native/node/monitors.cc, semaphore.cc, …).
  *
  * An index is that of an object, or of a named lock that is open here. A seat is what joinMonitor gave; for named ones it is
  * ignored.
@@ -20,6 +20,9 @@ export type BarrierOutcome = (typeof BarrierOutcome)[keyof typeof BarrierOutcome
 export interface SeatFacts {
   readonly owner: OwnerInfo | null;
   readonly mine: boolean;
+  /** Its participant's owner id, and what that waits for: src/sync/deadlock-graph.ts. */
+  readonly id: number;
+  readonly blockedOn: bigint;
   readonly low: number;
   readonly high: number;
 }
@@ -68,9 +71,11 @@ export interface MonitorBinding {
   conditionDone(index: number, seat: number, notified: boolean, oldest: number): boolean;
   conditionNotify(index: number, seat: number, n: number): number;
 
-  barrierArrive(index: number, seat: number): [arrival: Arrival, phase: number];
+  /** Arrival + 8 · phase. */
+  barrierArrive(index: number, seat: number): number;
   barrierTrip(index: number, seat: number, phase: number): boolean;
-  barrierCollect(index: number, seat: number): [outcome: BarrierOutcome, base: number, parties: number];
+  /** BarrierOutcome + 4 · base + 2²² · parties. */
+  barrierCollect(index: number, seat: number): number;
   barrierWithdraw(index: number, seat: number): boolean;
   /** -1: whatever the phase. */
   barrierBreak(index: number, seat: number, phase: number): void;

@@ -81,7 +81,7 @@ export interface NamedFacts {
   readonly owner: OwnerInfo | null;
   /** Of a semaphore or readers-writer lock: as of monitorFields. */
   readonly fields: number[];
-  readonly seats: SeatFacts[];
+  readonly seats: readonly Pick<SeatFacts, 'owner' | 'low' | 'high'>[];
   /** Of an event. */
   readonly isSet: boolean;
 }

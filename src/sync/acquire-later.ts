@@ -1,4 +1,7 @@
 import { TimeoutError } from '../errors.js';
+import type { Call } from './deadlock.js';
+import { contention, type ContentionOutcome, outcomeOf, tellContention } from './diagnostics.js';
+import type { SyncReference } from './sync-handle.js';
 
 /** An asynchronous acquisition under way. T is what comes with the grant. */
 export interface Request<T> {
@@ -18,6 +21,9 @@ export interface Line<T> {
 /** What an asynchronous acquisition is for, and how long it may take. */
 export interface Acquisition<T, G> {
   readonly line: Line<T>;
+  readonly reference: SyncReference;
+  /** Of deadlock detection, if that is on. */
+  readonly call: Call | null;
   readonly handle: object;
   /** The call, for messages. */
   readonly what: string;
@@ -30,8 +36,10 @@ export interface Acquisition<T, G> {
 }
 
 /** Queues an acquisition; the promise ends with the guard, a TimeoutError, the signal's reason, or a ClosedError. */
-export function acquireLater<T, G>({
+export function acquireLater<T, G extends { readonly abandoned: boolean }>({
   line,
+  reference,
+  call,
   handle,
   what,
   timeout,
@@ -44,13 +52,16 @@ export function acquireLater<T, G>({
     let timer: NodeJS.Timeout | undefined;
     let ended = false as boolean; // set in a call below, which the compiler does not see
     let leave = (): boolean => false;
-    const end = (): void => {
+    let waits = false;
+    const end = (outcome: () => ContentionOutcome): void => {
       ended = true;
+      call?.ends();
+      if (waits && contention.hasSubscribers) tellContention(reference, since, outcome(), false);
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
     };
     const fail = (reason: unknown): void => {
-      end();
+      end(() => (signal?.aborted === true && reason === signal.reason ? 'aborted' : outcomeOf(reason)));
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an AbortSignal's reason is anything
       rejectWith(reason);
     };
@@ -66,13 +77,16 @@ export function acquireLater<T, G>({
       handle,
       since,
       grant(news) {
-        end();
-        resolve(granted(news));
+        const guard = granted(news);
+        end(() => (guard.abandoned ? 'abandoned' : 'acquired'));
+        resolve(guard);
       },
       fail,
     });
     if (ended) return; // inside enqueue(): a timer or a listener set now would stay
     signal?.addEventListener('abort', abort, { once: true });
     if (timeout !== Infinity) tick();
+    waits = true;
+    call?.begins(reference, { what, leave, fail });
   });
 }

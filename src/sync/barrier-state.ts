@@ -71,7 +71,7 @@ export class BarrierState extends SeatState {
 
   /** Waits for the party's end, blocking this thread. */
   waitSync(party: Party, timeoutMs: number, what: string): void {
-    this.add(party);
+    this.#arrive(party); // nobody else needs to look at the bell, nor keep the loop alive, while we block
     const end = performance.now() + timeoutMs;
     while (!party.ended) {
       const outcome = native.waitBell(this.index, this.seat, Math.max(0, end - performance.now()));
@@ -94,9 +94,10 @@ export class BarrierState extends SeatState {
 
   failRequests(handle: object, reason: () => unknown): void {
     this.#collect();
-    for (const party of [...this.#outside, ...this.#inside]) {
-      if (party.task.handle !== handle || party.ended) continue;
-      party.own = { reason: reason() };
+    const leaving = [...this.#outside, ...this.#inside].filter(({ task }) => task.handle === handle);
+    for (const party of leaving) party.own = { reason: reason() };
+    for (const party of leaving) {
+      if (party.ended) continue;
       const at = this.#outside.indexOf(party);
       if (at >= 0) {
         this.#outside.splice(at, 1);
@@ -111,9 +112,10 @@ export class BarrierState extends SeatState {
   }
 
   #arrive(party: Party): void {
-    this.#collect();
-    const [arrival, phase] = native.barrierArrive(this.index, this.seat);
-    party.phase = phase;
+    if (this.mustStay) this.#collect(); // what a seat says is about those that have come
+    const arrived = native.barrierArrive(this.index, this.seat);
+    const arrival = arrived & 7;
+    party.phase = Math.floor(arrived / 8);
     if (arrival === Arrival.broken) {
       this.#fail(party);
       return;
@@ -129,11 +131,14 @@ export class BarrierState extends SeatState {
 
   /** The last one to come runs the action; then all go. */
   #act(party: Party): void {
+    // Who has ended meanwhile may have been the last use of the object: its index may be another one's by now.
     const trip = (): void => {
+      if (party.ended) return;
       native.barrierTrip(this.index, this.seat, party.phase); // false: broken meanwhile, as we shall see
       this.#collect();
     };
     const failed = (reason: unknown): void => {
+      if (party.ended) return;
       party.own = { reason };
       native.barrierBreak(this.index, this.seat, party.phase);
       this.#collect();
@@ -159,7 +164,10 @@ export class BarrierState extends SeatState {
 
   /** Tells the tasks what has become of them, and lets those come in who stood outside. */
   #collect(): void {
-    const [outcome, base, parties] = native.barrierCollect(this.index, this.seat);
+    const collected = native.barrierCollect(this.index, this.seat);
+    const outcome = collected & 3;
+    const base = (collected / 4) & 0xfffff;
+    const parties = Math.floor(collected / 2 ** 22);
     if (outcome === BarrierOutcome.tripped) {
       this.#inside.splice(0, parties).forEach((party, i) => {
         this.#end(party);
@@ -183,7 +191,7 @@ export class BarrierState extends SeatState {
 
   #end(party: Party): void {
     party.ended = true;
-    keepAlive(-1);
+    if (!party.sync) keepAlive(-1);
   }
 
   #watch(): void {

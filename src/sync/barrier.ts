@@ -30,7 +30,8 @@ export interface BarrierOptions {
 
 interface BarrierAddress extends SyncAddress {
   readonly action: FunctionRef | null;
-  readonly timeout: number;
+  /** null: Infinity, which JSON (process.send) does not know. */
+  readonly timeout: number | null;
 }
 
 /**
@@ -53,7 +54,7 @@ export class Barrier extends SyncHandle<BarrierState> {
       super(BarrierState.of(given));
       const { action, timeout } = options as BarrierAddress;
       this.#action = action;
-      this.#timeout = timeout;
+      this.#timeout = timeout ?? Infinity;
       return;
     }
     const what = 'new Barrier()';
@@ -158,7 +159,8 @@ export class Barrier extends SyncHandle<BarrierState> {
 
   override [toHandle](): Handle {
     const action = typeof this.#action === 'function' ? referenceTo(this.#action) : this.#action;
-    return { ...super[toHandle](), action, timeout: this.#timeout } as BarrierAddress;
+    const timeout = this.#timeout === Infinity ? null : this.#timeout;
+    return { ...super[toHandle](), action, timeout } as BarrierAddress;
   }
 
   [inspect.custom](): string {
@@ -188,6 +190,7 @@ export class Barrier extends SyncHandle<BarrierState> {
 registerKind<BarrierAddress>('Barrier', (address) => {
   const { action, timeout } = address;
   const whole = action === null || (typeof action === 'object' && typeof action.module === 'string');
-  if (!whole || typeof timeout !== 'number' || !(timeout >= 0)) throw damaged('Barrier');
+  if (!whole || (timeout !== null && !(typeof timeout === 'number' && timeout >= 0)))
+    throw damaged('Barrier');
   return new Barrier(openObject(address, native.layout.kindBarrier, 'Barrier'), address);
 });

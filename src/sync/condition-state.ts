@@ -28,6 +28,8 @@ interface Waiting {
   notified: boolean;
   /** On its way to get the lock back. */
   returning: boolean;
+  /** Turns back on that way. */
+  turnBack?: () => void;
   /** How it ends if nobody notifies it. */
   otherwise: { readonly failed: false } | { readonly failed: true; readonly reason: unknown };
 }
@@ -145,7 +147,8 @@ export class ConditionState extends SeatState {
   /** Tells the oldest tasks that they are notified. */
   #distribute(): void {
     let news = native.conditionGranted(this.index, this.seat) - this.#assigned;
-    for (const waiting of this.#tasks) {
+    // A copy: who gets the lock at once is done, and leaves.
+    for (const waiting of [...this.#tasks]) {
       if (news <= 0) break;
       if (waiting.notified) continue;
       news--;
@@ -160,7 +163,7 @@ export class ConditionState extends SeatState {
     if (waiting.returning) return;
     waiting.returning = true;
     try {
-      waiting.lock.lockState.enqueue({
+      waiting.turnBack = waiting.lock.lockState.enqueue({
         handle: waiting.lock,
         since: performance.now(),
         grant: (abandoned) => {
@@ -188,7 +191,11 @@ export class ConditionState extends SeatState {
     task.fail(otherwise.reason);
   }
 
+  /** Ends a wait without the lock. */
   #fail(waiting: Waiting, reason: unknown): void {
+    if (!this.#tasks.includes(waiting)) return;
+    waiting.turnBack?.();
+    if (waiting.notified) this.notify(1); // it was for somebody who still can go on
     this.#remove(waiting);
     waiting.task.fail(reason);
   }

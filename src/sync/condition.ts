@@ -70,7 +70,7 @@ export class Condition<L extends Lock | RLock = Lock | RLock> extends SyncHandle
   }
 
   /** The lock's `acquire()`. */
-  acquire(options?: number | WaitOptions): Promise<Guard | RLockGuard> {
+  async acquire(options?: number | WaitOptions): Promise<Guard | RLockGuard> {
     this.opened('acquire()');
     return this.#lock.acquire(options);
   }

@@ -12,6 +12,7 @@ import {
   namedOptions,
   NamedReference,
   nameOf,
+  nameText,
   openNamed,
   reopenNamed,
 } from './named-lock.js';
@@ -261,7 +262,7 @@ export class Event extends SyncHandle<EventState> {
 
   [inspect.custom](): string {
     if (this.state === null) return '<Event closed>';
-    return `<Event ${this.isSet() ? 'set' : 'clear'}>`;
+    return `<Event${nameText(this.state.reference)} ${this.isSet() ? 'set' : 'clear'}>`;
   }
 }
 

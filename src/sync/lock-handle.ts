@@ -3,6 +3,7 @@ import { cas, damaged, me, Reference } from '../memory/arena.js';
 import { Outcome } from '../native/arena-binding.js';
 import { native } from '../native/load.js';
 import { type LockReference, LockState, type Suspended } from './lock-state.js';
+import { nameText } from './named-lock.js';
 import { ownerText, type Owner } from './owner.js';
 import { type SyncAddress, SyncHandle } from './sync-handle.js';
 
@@ -24,10 +25,16 @@ export abstract class LockHandle extends SyncHandle<LockState> {
     return this.opened('owner').owner;
   }
 
+  /** How many environments (main threads and worker threads) wait for it right now. The dead are not counted. */
+  get waiters(): number {
+    return native.lockWaiters(this.opened('waiters').reference.slot);
+  }
+
   [inspect.custom](): string {
     if (this.state === null) return `<${this.kindName} closed>`;
-    const { owner } = this;
-    return `<${this.kindName} ${owner === null ? 'free' : `owner=${ownerText(owner)}`}>`;
+    const { owner, waiters } = this;
+    const held = owner === null ? 'free' : `owner=${ownerText(owner)}`;
+    return `<${this.kindName}${nameText(this.state.reference)} ${held}${waiters === 0 ? '' : ` waiters=${waiters}`}>`;
   }
 
   /** @internal Of a lock this environment holds: gives it up, however deep, for `resume` to get it back as it was. */

@@ -20,6 +20,9 @@ import { orFail } from '../native/failure.js';
 import { native } from '../native/load.js';
 import { cas, me, neverFree, slotWords } from '../memory/arena.js';
 import type { LocalState, SyncReference } from './sync-handle.js';
+import { BlockingWait, clearEdge, deadlockError, type Holder, watching } from './deadlock.js';
+import type { Task } from './deadlock-tasks.js';
+import { contention, outcomeOf, tellContention } from './diagnostics.js';
 import { addWait, forgetWait, keepAlive, listen } from './waits.js';
 import type { Line, Request } from './acquire-later.js';
 import { interrupted } from './interrupted.js';
@@ -38,7 +41,17 @@ export interface Suspended {
   readonly ticket: number;
   /** Of an RLock. */
   readonly depth: number;
+  readonly holder: Holder | undefined;
 }
+
+const lockOutcomes = {
+  [Outcome.acquired]: 'acquired',
+  [Outcome.abandoned]: 'abandoned',
+  [Outcome.timedOut]: 'timeout',
+  [Outcome.interrupted]: 'interrupted',
+  [Outcome.passedOn]: 'failed',
+  [Outcome.damaged]: 'failed',
+} as const;
 
 export class LockState implements LocalState, Line<boolean> {
   readonly reference: LockReference;
@@ -55,10 +68,13 @@ export class LockState implements LocalState, Line<boolean> {
   readonly #queue: Request<boolean>[] = [];
   #waitId = 0;
   #looking = false;
+  /** Whose the current acquisition is, while deadlocks are watched for. */
+  #holder: Holder | undefined;
 
   private constructor(reference: LockReference) {
     this.reference = reference;
     this.offset = this.fast = reference.lockOffset;
+    if (watching) this.slowDown();
   }
 
   /** The state of a lock in this environment. */
@@ -89,25 +105,46 @@ export class LockState implements LocalState, Line<boolean> {
 
   /** Gives the lock up, to get it back as it is now. */
   suspend(): Suspended {
-    const { ticket, depth } = this;
+    const suspended = this.#asItIs();
     this.release();
-    return { ticket, depth };
+    return suspended;
   }
 
   /** The same, but no other task of this environment gets it: its thread is about to block. */
   suspendQuietly(): Suspended {
-    const { ticket, depth, busy } = this;
+    const { busy } = this;
+    const suspended = this.#asItIs();
     this.busy = false;
     this.release();
     this.busy = busy;
-    return { ticket, depth };
+    return suspended;
+  }
+
+  #asItIs(): Suspended {
+    return { ticket: this.ticket, depth: this.depth, holder: this.#holder };
   }
 
   /** The lock is ours again, as it was: the guards of then are good. */
-  resume({ ticket, depth }: Suspended, abandoned: boolean): void {
+  resume({ ticket, depth, holder }: Suspended, abandoned: boolean): void {
     this.ticket = ticket;
+    this.#holder = holder;
+    if (watching) clearEdge(this.reference.slot);
     this.depth = depth;
     if (abandoned) this.told = ticket;
+  }
+
+  slowDown(): void {
+    this.fast = neverFree;
+  }
+
+  heldBy(_guard: object, holder: Holder): void {
+    this.#holder = holder;
+    if (this.reference.named !== true) clearEdge(this.reference.slot);
+  }
+
+  edgeSlot(tasks: readonly Task[] | null): number {
+    const known = tasks === null || (this.#holder?.task != null && tasks.includes(this.#holder.task));
+    return known && this.reallyHeld ? this.reference.slot : 0;
   }
 
   /** Whoever alive holds the lock, or null. */
@@ -153,10 +190,10 @@ export class LockState implements LocalState, Line<boolean> {
   }
 
   /**
-   * Waits for the lock, blocking this thread.
+   * Waits for the lock, blocking this thread. `detect`: unless that closes a cycle of those who wait for each other.
    * @throws DeadlockError at once if this environment holds it itself: nobody could release it while we block
    */
-  wait(timeoutMs: number, what: string): Outcome {
+  wait(timeoutMs: number, what: string, detect = false): Outcome {
     if (this.reallyHeld) {
       throw new DeadlockError(
         `${what}: this thread holds the lock already, so it would wait for itself for ever; release the guard first, or use an RLock`,
@@ -164,11 +201,35 @@ export class LockState implements LocalState, Line<boolean> {
     }
     const late = this.#callOff();
     if (late !== Outcome.timedOut) return late;
-    const outcome = native.acquireLock(this.reference.slot, timeoutMs);
+    const outcome =
+      detect || contention.hasSubscribers
+        ? this.#waitTold(timeoutMs, what, detect)
+        : native.acquireLock(this.reference.slot, timeoutMs);
     if (outcome === Outcome.acquired || outcome === Outcome.abandoned) return outcome;
     this.#failDamaged(outcome, what);
     this.#arm();
     if (outcome === Outcome.interrupted) throw interrupted(what);
+    return outcome;
+  }
+
+  /** The same as native.acquireLock(), for those who want to know of it. */
+  #waitTold(timeoutMs: number, what: string, detect: boolean): Outcome {
+    const { reference } = this;
+    let outcome = native.tryLock(reference.slot);
+    if (outcome !== Outcome.timedOut || timeoutMs === 0) return outcome;
+    const since = performance.now();
+    const wait = detect && reference.named !== true ? new BlockingWait(reference.slot) : null;
+    try {
+      if (wait?.cycle != null) throw deadlockError(what, wait.cycle);
+      outcome = native.acquireLock(reference.slot, timeoutMs);
+    } catch (error) {
+      this.#arm();
+      tellContention(reference, since, outcomeOf(error), true);
+      throw error;
+    } finally {
+      wait?.end();
+    }
+    tellContention(reference, since, lockOutcomes[outcome], true);
     return outcome;
   }
 
@@ -245,7 +306,7 @@ export class LockState implements LocalState, Line<boolean> {
     const id = this.#waitId;
     forgetWait(id);
     this.#waitId = 0;
-    this.fast = this.offset;
+    this.fast = watching ? neverFree : this.offset;
     return native.cancelWait(id);
   }
 
@@ -303,7 +364,7 @@ export class LockState implements LocalState, Line<boolean> {
 
   #ended(outcome: Outcome): void {
     this.#waitId = 0;
-    this.fast = this.offset;
+    this.fast = watching ? neverFree : this.offset;
     // passedOn: our loop was busy and others waited, so the thread let them have the lock; we stand in line again.
     if (outcome === Outcome.acquired || outcome === Outcome.abandoned) {
       // A waiter thread cannot tell: give it up, and hear so from the next attempt.

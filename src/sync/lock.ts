@@ -4,6 +4,7 @@ import { Outcome } from '../native/arena-binding.js';
 import { native } from '../native/load.js';
 import { type Handle, registerKind } from '../transfer/handle.js';
 import { acquireLater } from './acquire-later.js';
+import { type Call, detects, runBody, took, watched, watching } from './deadlock.js';
 import { Guard } from './guard.js';
 import { isTaken, type LockAddress, LockHandle, openLock, takeFree } from './lock-handle.js';
 import {
@@ -90,7 +91,13 @@ export class Lock extends LockHandle {
    * @throws TimeoutError after `timeout` milliseconds (0 tries once), the signal's reason when aborted, ClosedError after
    * close()
    */
-  async acquire(options?: number | WaitOptions): Promise<Guard> {
+  acquire(options?: number | WaitOptions): Promise<Guard> {
+    return watching || detects(options)
+      ? watched(options, (call) => this.#acquire(options, call))
+      : this.#acquire(options, null);
+  }
+
+  async #acquire(options: number | WaitOptions | undefined, call: Call | null): Promise<Guard> {
     const what = 'Lock.acquire()';
     const state = this.opened('acquire()');
     const { timeout, signal } = parseWait(options, what);
@@ -99,11 +106,14 @@ export class Lock extends LockHandle {
     if (timeout === 0) {
       const outcome = state.try();
       if (!isTaken(outcome)) throw new TimeoutError(`${what}: the lock is held`);
-      return new Guard(state, state.take(), outcome === Outcome.abandoned);
+      return took(state, new Guard(state, state.take(), outcome === Outcome.abandoned), call);
     }
-    const granted = (abandoned: boolean): Guard => new Guard(state, state.take(), abandoned);
+    const granted = (abandoned: boolean): Guard =>
+      took(state, new Guard(state, state.take(), abandoned), call);
     return acquireLater({
       line: state,
+      reference: state.reference,
+      call,
       handle: this,
       what,
       timeout,
@@ -130,9 +140,9 @@ export class Lock extends LockHandle {
     const what = 'Lock.acquireSync()';
     const state = this.opened('acquireSync()');
     const { timeout } = parseSyncWait(options, what);
-    const outcome = state.wait(timeout, what);
+    const outcome = state.wait(timeout, what, detects(options));
     if (!isTaken(outcome)) throw new TimeoutError(`${what}: the lock was not free within ${timeout} ms`);
-    return new Guard(state, state.take(), outcome === Outcome.abandoned);
+    return took(state, new Guard(state, state.take(), outcome === Outcome.abandoned));
   }
 
   /** Takes the lock if nobody alive holds it; never waits. Null: it is held. (`using` of null runs unlocked!) */
@@ -140,7 +150,9 @@ export class Lock extends LockHandle {
     const state = this.opened('tryAcquire()');
     if (cas(state.fast, 0, me) === 0) return new Guard(state, state.take(), false);
     const outcome = state.try();
-    return isTaken(outcome) ? new Guard(state, state.take(), outcome === Outcome.abandoned) : null;
+    return isTaken(outcome)
+      ? took(state, new Guard(state, state.take(), outcome === Outcome.abandoned))
+      : null;
   }
 
   /**
@@ -163,7 +175,7 @@ export class Lock extends LockHandle {
   ): Promise<T> {
     const guard = await this.acquire(options);
     try {
-      return await body(guard);
+      return await (watching ? runBody(body, guard) : body(guard));
     } finally {
       guard.release();
     }

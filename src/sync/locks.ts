@@ -98,16 +98,18 @@ async function acquire(
   const { state } = entry;
   if (steal) return state.steal(what);
   if (ifAvailable) return state.queued > 0 ? Grant.waits : state.try(mode);
-  const told = await acquireLater({
+  const { abandoned } = await acquireLater({
     line: state.line(mode),
+    reference: state.reference,
+    call: null,
     handle: entry,
     what,
     timeout: Infinity,
     signal,
     missed: '',
-    granted: (news: boolean) => news,
+    granted: (told: boolean) => ({ abandoned: told }),
   });
-  return told ? Grant.told : Grant.granted;
+  return abandoned ? Grant.told : Grant.granted;
 }
 
 /** Runs the callback with the lock; ends early, with an AbortError, if the lock is stolen. */

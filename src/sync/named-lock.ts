@@ -236,6 +236,12 @@ export function namedOptions(of: NamedClass, given: unknown): NamedLockOptions |
   return { name, mode };
 }
 
+/** The name as inspect() shows it; nothing for an object without. */
+export function nameText(reference: object): string {
+  const name = nameOf(reference);
+  return name === null ? '' : ` ${show(name)}`;
+}
+
 /** The name an object was opened with; null for one without. */
 export function nameOf(reference: object): string | null {
   return reference instanceof NamedReference ? reference.place.label : null;

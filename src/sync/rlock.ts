@@ -4,6 +4,7 @@ import { Outcome } from '../native/arena-binding.js';
 import { native } from '../native/load.js';
 import { type Handle, registerKind } from '../transfer/handle.js';
 import { acquireLater } from './acquire-later.js';
+import { type Call, detects, runBody, took, watched, watching } from './deadlock.js';
 import { isTaken, type LockAddress, LockHandle, openLock, takeFree } from './lock-handle.js';
 import type { LockState } from './lock-state.js';
 import type { NamedLockFacts } from './lock.js';
@@ -108,7 +109,13 @@ export class RLock extends LockHandle {
    * Waits for the lock without blocking the event loop, also when another task of this environment holds it.
    * @throws TimeoutError, the signal's reason, or ClosedError
    */
-  async acquire(options?: number | WaitOptions): Promise<RLockGuard> {
+  acquire(options?: number | WaitOptions): Promise<RLockGuard> {
+    return watching || detects(options)
+      ? watched(options, (call) => this.#acquire(options, call))
+      : this.#acquire(options, null);
+  }
+
+  async #acquire(options: number | WaitOptions | undefined, call: Call | null): Promise<RLockGuard> {
     const what = 'RLock.acquire()';
     const state = this.opened('acquire()');
     const { timeout, signal } = parseWait(options, what);
@@ -117,11 +124,13 @@ export class RLock extends LockHandle {
     if (timeout === 0) {
       const outcome = state.try();
       if (!isTaken(outcome)) throw new TimeoutError(`${what}: the lock is held`);
-      return this.#first(state, outcome === Outcome.abandoned);
+      return took(state, this.#first(state, outcome === Outcome.abandoned), call);
     }
-    const granted = (abandoned: boolean): RLockGuard => this.#first(state, abandoned);
+    const granted = (abandoned: boolean): RLockGuard => took(state, this.#first(state, abandoned), call);
     return acquireLater({
       line: state,
+      reference: state.reference,
+      call,
       handle: this,
       what,
       timeout,
@@ -141,9 +150,9 @@ export class RLock extends LockHandle {
     const { timeout } = parseSyncWait(options, what);
     if (state.reallyHeld) return new RLockGuard(state, false);
     if (takeFree(state)) return this.#first(state, false);
-    const outcome = state.wait(timeout, what);
+    const outcome = state.wait(timeout, what, detects(options));
     if (!isTaken(outcome)) throw new TimeoutError(`${what}: the lock was not free within ${timeout} ms`);
-    return this.#first(state, outcome === Outcome.abandoned);
+    return took(state, this.#first(state, outcome === Outcome.abandoned));
   }
 
   /** Takes the lock, or enters once more, without waiting. Null: another environment holds it. */
@@ -152,7 +161,7 @@ export class RLock extends LockHandle {
     if (state.reallyHeld) return new RLockGuard(state, false);
     if (takeFree(state)) return this.#first(state, false);
     const outcome = state.try();
-    return isTaken(outcome) ? this.#first(state, outcome === Outcome.abandoned) : null;
+    return isTaken(outcome) ? took(state, this.#first(state, outcome === Outcome.abandoned)) : null;
   }
 
   /**
@@ -179,7 +188,7 @@ export class RLock extends LockHandle {
   ): Promise<T> {
     const guard = await this.acquire(options);
     try {
-      return await body(guard);
+      return await (watching ? runBody(body, guard) : body(guard));
     } finally {
       guard.release();
     }

@@ -13,9 +13,11 @@ import {
   NamedReference,
   namedRWLock,
   nameOf,
+  nameText,
   openNamed,
   reopenNamed,
 } from './named-lock.js';
+import { type Call, detects, took, watched, watching } from './deadlock.js';
 import { type Owner, ownerText, toOwner } from './owner.js';
 import { word } from './seat.js';
 import { SeatLine } from './seat-line.js';
@@ -25,6 +27,7 @@ import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from
 export type RWMode = 'read' | 'write';
 
 /** The fields and the seat's bits: native/core/rwlock.h. */
+const { waiting, hold } = word; // constants of this module, so that V8 compiles them as such
 const readers = word.field;
 const writer = word.field + 1;
 const died = word.field + 2;
@@ -46,46 +49,56 @@ export class RWLockState extends SeatLine<RWMode> {
     return state;
   }
 
+  protected readonly oneIsEnough = true;
+
+  protected get guardsOut(): number {
+    return this.reads + (this.writes ? 1 : 0);
+  }
+
   get mustStay(): boolean {
+    this.closing = true;
     return this.reads > 0 || this.writes || this.queued > 0;
   }
 
   /** One compare-and-swap takes the latch, one gives it back: in, when there is room and nobody waits or has died. */
   takeFast(mode: RWMode): boolean {
-    if (cas(this.fast, 0, me) !== 0) return false;
+    const self = me;
+    if (cas(this.fast, 0, self) !== 0) return false;
     const at = this.monitorAt;
-    const hold = this.seatAt + word.hold;
-    let room =
-      slotWords[at + word.waiting] === 0 && slotWords[at + writer] === 0 && slotWords[at + died] === 0;
+    const words = slotWords; // one look at the binding
+    const held = this.seatAt + hold;
+    let room = words[at + waiting] === 0 && words[at + writer] === 0 && words[at + died] === 0;
     if (mode === 'read') {
       if (room) {
-        slotWords[hold]!++; // first: the sum follows from it (M2)
-        slotWords[at + readers]!++;
+        words[held]!++; // first: the sum follows from it (M2)
+        words[at + readers]!++;
       }
-    } else if ((room &&= slotWords[at + readers] === 0)) {
-      slotWords[hold]! |= writesBit;
-      slotWords[at + writer] = me;
+    } else if ((room &&= words[at + readers] === 0)) {
+      words[held]! |= writesBit;
+      words[at + writer] = self;
     }
-    if (cas(this.fast, me, 0) !== me) native.leaveLatch(this.index);
+    if (cas(this.fast, self, 0) !== self) native.leaveLatch(this.index);
     return room;
   }
 
   /** Gives a read, or the write, back. False: it has been stolen. */
   releaseOne(mode: RWMode): boolean {
     const write = mode === 'write';
-    if (cas(this.fast, 0, me) !== 0) return native.rwlockRelease(this.index, this.seat, write);
+    const self = me;
+    if (cas(this.fast, 0, self) !== 0) return native.rwlockRelease(this.index, this.seat, write);
     const at = this.monitorAt;
-    const hold = this.seatAt + word.hold;
-    const ours = (slotWords[hold]! & (write ? writesBit : readsMask)) !== 0;
-    const plain = ours && slotWords[at + word.waiting] === 0;
+    const words = slotWords;
+    const held = this.seatAt + hold;
+    const ours = (words[held]! & (write ? writesBit : readsMask)) !== 0;
+    const plain = ours && words[at + waiting] === 0;
     if (plain && write) {
-      slotWords[hold]! &= ~writesBit;
-      slotWords[at + writer] = 0;
+      words[held]! &= ~writesBit;
+      words[at + writer] = 0;
     } else if (plain) {
-      slotWords[hold]!--;
-      slotWords[at + readers]!--;
+      words[held]!--;
+      words[at + readers]!--;
     }
-    if (cas(this.fast, me, 0) !== me) native.leaveLatch(this.index);
+    if (cas(this.fast, self, 0) !== self) native.leaveLatch(this.index);
     return plain || native.rwlockRelease(this.index, this.seat, write);
   }
 
@@ -121,7 +134,7 @@ export class RWLockState extends SeatLine<RWMode> {
   }
 
   /** Waits as `wait`, unless this very thread holds what it would wait for. */
-  waitSync(mode: RWMode, timeoutMs: number, what: string): Grant {
+  waitSync(mode: RWMode, timeoutMs: number, what: string, detect: boolean): Grant {
     if (this.writes || (mode === 'write' && this.reads > 0)) {
       const grant = this.try(mode);
       if (grant !== Grant.waits) return grant; // others have taken it away from us
@@ -129,7 +142,7 @@ export class RWLockState extends SeatLine<RWMode> {
         `${what}: this thread ${this.writes ? 'writes' : 'reads'} already, so it would wait for itself for ever; release the guard first`,
       );
     }
-    return this.wait(mode, timeoutMs, what);
+    return this.wait(mode, timeoutMs, what, detect);
   }
 
   guard(mode: RWMode, abandoned: boolean): RWGuard {
@@ -142,7 +155,7 @@ export class RWLockState extends SeatLine<RWMode> {
     if (mode === 'write') this.writes = false;
     else this.reads--;
     this.releaseOne(mode);
-    this.settleSoon();
+    if (this.closing) this.settleSoon();
   }
 }
 
@@ -158,6 +171,11 @@ export class RWGuard implements Disposable {
     this.#state = state;
     this.mode = mode;
     this.abandoned = abandoned;
+  }
+
+  /** @internal */
+  get out(): boolean {
+    return this.#state !== null;
   }
 
   /** Makes room for those who wait. Does not block. */
@@ -276,7 +294,17 @@ export class RWLock extends SyncHandle<RWLockState> {
     return this.#try('write');
   }
 
-  async #later(mode: RWMode, options: number | WaitOptions | undefined): Promise<RWGuard> {
+  #later(mode: RWMode, options: number | WaitOptions | undefined): Promise<RWGuard> {
+    return watching || detects(options)
+      ? watched(options, (call) => this.#acquire(mode, options, call))
+      : this.#acquire(mode, options, null);
+  }
+
+  async #acquire(
+    mode: RWMode,
+    options: number | WaitOptions | undefined,
+    call: Call | null,
+  ): Promise<RWGuard> {
     const what = `RWLock.${mode}()`;
     const state = this.opened(`${mode}()`);
     const { timeout, signal } = parseWait(options, what);
@@ -285,16 +313,18 @@ export class RWLock extends SyncHandle<RWLockState> {
     if (timeout === 0) {
       const grant = state.try(mode);
       if (grant === Grant.waits) throw new TimeoutError(`${what}: the lock is taken`);
-      return state.guard(mode, grant === Grant.told);
+      return took(state, state.guard(mode, grant === Grant.told), call);
     }
     return acquireLater({
       line: state.line(mode),
+      reference: state.reference,
+      call,
       handle: this,
       what,
       timeout,
       signal,
       missed: 'the lock was not to be had',
-      granted: (told) => state.guard(mode, told),
+      granted: (told) => took(state, state.guard(mode, told), call),
     });
   }
 
@@ -303,24 +333,24 @@ export class RWLock extends SyncHandle<RWLockState> {
     if (options === undefined && state.takeFast(mode)) return state.guard(mode, false);
     const what = `RWLock.${mode}Sync()`;
     const { timeout } = parseSyncWait(options, what);
-    const grant = state.waitSync(mode, timeout, what);
+    const grant = state.waitSync(mode, timeout, what, timeout > 0 && detects(options));
     if (grant === Grant.waits)
       throw new TimeoutError(`${what}: the lock was not to be had within ${timeout} ms`);
-    return state.guard(mode, grant === Grant.told);
+    return took(state, state.guard(mode, grant === Grant.told));
   }
 
   #try(mode: RWMode): RWGuard | null {
     const state = this.opened(mode === 'read' ? 'tryRead()' : 'tryWrite()');
     if (state.takeFast(mode)) return state.guard(mode, false);
     const grant = state.try(mode);
-    return grant === Grant.waits ? null : state.guard(mode, grant === Grant.told);
+    return grant === Grant.waits ? null : took(state, state.guard(mode, grant === Grant.told));
   }
 
   [inspect.custom](): string {
     if (this.state === null) return '<RWLock closed>';
     const { writer: who, readers: count, waiters } = this;
     const held = who !== null ? `writer=${ownerText(who)}` : count > 0 ? `readers=${count}` : 'free';
-    return `<RWLock ${held}${waiters === 0 ? '' : ` waiters=${waiters}`}>`;
+    return `<RWLock${nameText(this.state.reference)} ${held}${waiters === 0 ? '' : ` waiters=${waiters}`}>`;
   }
 }
 

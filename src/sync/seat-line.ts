@@ -14,11 +14,20 @@ import { native } from '../native/load.js';
 import { Grant } from '../native/monitor-binding.js';
 import type { Line, Request } from './acquire-later.js';
 import { interrupted } from './interrupted.js';
+import { BlockingWait, clearEdge, deadlockError, type Holder, watching } from './deadlock.js';
+import type { Task } from './deadlock-tasks.js';
+import { contention, outcomeOf, tellContention } from './diagnostics.js';
 import { SeatState } from './seat.js';
 import { addWait, forgetWait, keepAlive, listen } from './waits.js';
 
 interface Asked<A> extends Request<boolean> {
   readonly ask: A;
+}
+
+/** A guard, and whose it is. */
+interface Held {
+  readonly guard: { readonly out: boolean };
+  readonly holder: Holder;
 }
 
 /** A: what is asked for. */
@@ -28,6 +37,10 @@ export abstract class SeatLine<A> extends SeatState {
   #waitId = 0;
   /** For what the seat is in line. */
   #lineAsk: A | undefined;
+  /** No handle is open any more: whoever uses the object last gives it back. Set by `mustStay`, which asks for it. */
+  protected closing = false;
+  /** Guards that may be out, while deadlocks are watched for. */
+  #held: Held[] = [];
 
   /** Takes what is asked for, or has the seat stand in line. */
   protected abstract enter(ask: A, spin: boolean): Grant;
@@ -39,6 +52,30 @@ export abstract class SeatLine<A> extends SeatState {
   protected abstract same(a: A, b: A): boolean;
   protected abstract readonly className: string;
 
+  /** How many guards are out. */
+  protected abstract readonly guardsOut: number;
+  /** Whether one guard that stays keeps others out; else all must stay for that. */
+  protected abstract readonly oneIsEnough: boolean;
+
+  heldBy(guard: { readonly out: boolean }, holder: Holder): void {
+    this.#held = this.#held.filter((held) => held.guard.out);
+    this.#held.push({ guard, holder });
+  }
+
+  edgeSlot(tasks: readonly Task[] | null): number {
+    if (this.guardsOut === 0) return 0;
+    if (tasks === null) return this.edgeAt;
+    const theirs = this.#held.filter(
+      ({ guard, holder }) => guard.out && holder.task !== null && tasks.includes(holder.task),
+    );
+    return theirs.length > 0 && (this.oneIsEnough || theirs.length === this.guardsOut) ? this.edgeAt : 0;
+  }
+
+  /** More of it may become ours now: no edge stands for all of it any more. */
+  protected forgetEdge(): void {
+    if (watching && !this.oneIsEnough && this.edgeAt !== 0) clearEdge(this.edgeAt);
+  }
+
   get queued(): number {
     return this.#queue.length;
   }
@@ -46,19 +83,36 @@ export abstract class SeatLine<A> extends SeatState {
   /** Takes it without waiting. */
   try(ask: A): Grant {
     const what = `${this.className}.tryAcquire()`;
+    // What was granted to the seat in line is the first task's; and nobody takes anything past our own tasks.
+    if (this.#inLine) this.#collectNow();
+    if (this.#queue.length > 0) return Grant.waits;
     const grant = this.tryEnter(ask);
     this.failDamaged(grant, what);
     return grant;
   }
 
   /** Waits for it, blocking this thread. */
-  wait(ask: A, timeoutMs: number, what: string): Grant {
+  wait(ask: A, timeoutMs: number, what: string, detect = false): Grant {
     const late = this.#callBack(ask);
-    if (late !== Grant.waits) return late;
+    if (late !== Grant.waits) {
+      this.#arm(); // the task for which the seat stood in line waits on
+      return late;
+    }
     let grant = this.enter(ask, timeoutMs > 0);
     this.failDamaged(grant, what);
-    const end = performance.now() + timeoutMs;
+    if (grant !== Grant.waits) {
+      this.#arm();
+      return grant;
+    }
+    const since = performance.now();
+    const end = since + timeoutMs;
+    const wait = detect && this.reference.named !== true ? new BlockingWait(this.index) : null;
+    let stopped: unknown;
     try {
+      if (wait?.cycle != null) {
+        grant = this.withdraw();
+        if (grant === Grant.waits) throw deadlockError(what, wait.cycle);
+      }
       while (grant === Grant.waits) {
         const outcome = native.waitBell(this.index, this.seat, Math.max(0, end - performance.now()));
         if (outcome === Outcome.acquired) {
@@ -70,8 +124,16 @@ export abstract class SeatLine<A> extends SeatState {
         if (grant === Grant.waits && outcome === Outcome.interrupted) throw interrupted(what);
         break;
       }
+    } catch (error) {
+      stopped = error;
+      throw error;
     } finally {
+      wait?.end();
       this.#arm();
+      if (contention.hasSubscribers) {
+        const ended = grant === Grant.told ? 'abandoned' : grant === Grant.waits ? 'timeout' : 'acquired';
+        tellContention(this.reference, since, stopped === undefined ? ended : outcomeOf(stopped), true);
+      }
     }
     return grant;
   }
@@ -115,11 +177,7 @@ export abstract class SeatLine<A> extends SeatState {
   /** Takes the seat out of the line. Not `waits`: too late, it had been granted what `ask` asks for. */
   #callBack(ask: A): Grant {
     if (!this.#inLine) return Grant.waits;
-    if (this.#waitId !== 0) {
-      forgetWait(this.#waitId);
-      native.cancelWait(this.#waitId);
-      this.#waitId = 0;
-    }
+    this.#forgetBell();
     this.#inLine = false;
     const late = this.withdraw();
     if (late !== Grant.granted && late !== Grant.told) return Grant.waits;
@@ -159,6 +217,23 @@ export abstract class SeatLine<A> extends SeatState {
     }
   }
 
+  /** Looks for the grant that the bell has not told us of yet. */
+  #collectNow(): void {
+    const grant = this.collect();
+    if (grant !== Grant.granted && grant !== Grant.told) return;
+    this.#forgetBell();
+    this.#inLine = false;
+    this.#grantFirst(grant === Grant.told);
+    this.#arm();
+  }
+
+  #forgetBell(): void {
+    if (this.#waitId === 0) return;
+    forgetWait(this.#waitId);
+    native.cancelWait(this.#waitId);
+    this.#waitId = 0;
+  }
+
   #giveUpLine(): void {
     this.#inLine = false;
     const late = this.withdraw();
@@ -187,6 +262,6 @@ export abstract class SeatLine<A> extends SeatState {
 
   /** Gives the object back if that was the last use of it. */
   protected settleSoon(): void {
-    if (!this.mustStay) this.reference.settle();
+    this.reference.settle();
   }
 }

@@ -2,6 +2,7 @@
 import { neverFree } from '../memory/arena.js';
 import { orFail } from '../native/failure.js';
 import { native } from '../native/load.js';
+import { watching } from './deadlock.js';
 import type { LocalState, SyncReference } from './sync-handle.js';
 
 const { offsets, slotBytes } = native.layout;
@@ -41,9 +42,18 @@ export abstract class SeatState implements LocalState {
     if (this.reference.named !== true) {
       this.monitorAt = this.index * wordsPerSlot;
       this.seatAt = this.#seat * wordsPerSlot;
-      this.fast = (this.monitorAt + word.latch) * 4;
+      if (!watching) this.fast = (this.monitorAt + word.latch) * 4;
     }
     return this.#seat;
+  }
+
+  /** Where the edge of what this environment holds lies (deadlock-graph.ts); 0: nowhere. */
+  protected get edgeAt(): number {
+    return this.reference.named === true ? 0 : Math.max(0, this.#seat);
+  }
+
+  slowDown(): void {
+    this.fast = neverFree;
   }
 
   /** Whether a guard or a request is out: the object must stay although no handle is open. */

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { MultiprocessingError, TimeoutError } from '../errors.js';
-import { cas, me, Reference, slotWords } from '../memory/arena.js';
+import { Reference } from '../memory/arena.js';
 import { rangeError, show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
 import { Grant } from '../native/monitor-binding.js';
@@ -15,136 +15,19 @@ import {
   NamedReference,
   namedSemaphore,
   nameOf,
+  nameText,
   openNamed,
   reopenNamed,
 } from './named-lock.js';
-import { word } from './seat.js';
-import { SeatLine } from './seat-line.js';
+import { type Call, detects, runBody, took, watched, watching } from './deadlock.js';
+import { type SemaphoreGuard, SemaphoreState } from './semaphore-state.js';
 import { openObject, type SyncAddress, SyncHandle, type SyncReference } from './sync-handle.js';
 import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from './wait-options.js';
 
 /** The greatest value: 2³¹ - 1, as Python's. */
 const valueMax = 2 ** 31 - 1;
-const unitsMask = (1 << 30) - 1;
-const available = word.field;
-const died = word.field + 2;
 
-class SemaphoreState extends SeatLine<null> {
-  /** The guards that are out, the latest last. */
-  readonly guards: SemaphoreGuard[] = [];
-  protected readonly className = 'Semaphore';
-
-  /** The state of a semaphore in this environment. */
-  static of(reference: SyncReference): SemaphoreState {
-    const known = reference.local;
-    if (known instanceof SemaphoreState) return known;
-    const state = new SemaphoreState(reference);
-    reference.local = state;
-    return state;
-  }
-
-  get mustStay(): boolean {
-    return this.guards.length > 0 || this.queued > 0;
-  }
-
-  /** One compare-and-swap takes the latch, one gives it back: a unit that is free, when nobody waits or has died. */
-  takeFast(): boolean {
-    if (cas(this.fast, 0, me) !== 0) return false;
-    const at = this.monitorAt;
-    const units = slotWords[at + available]!;
-    const free = units > 0 && slotWords[at + word.waiting] === 0 && slotWords[at + died] === 0;
-    if (free) {
-      slotWords[this.seatAt + word.hold]!++; // first: the sum follows from it (M2)
-      slotWords[at + available] = units - 1;
-    }
-    if (cas(this.fast, me, 0) !== me) native.leaveLatch(this.index);
-    return free;
-  }
-
-  /** Gives one of our units back. False: others have done so meanwhile. */
-  releaseUnit(): boolean {
-    if (cas(this.fast, 0, me) !== 0) return native.semaphoreRelease(this.index, this.seat);
-    const at = this.monitorAt;
-    const plain = slotWords[at + word.waiting] === 0 && (slotWords[this.seatAt + word.hold]! & unitsMask) > 0;
-    if (plain) {
-      slotWords[this.seatAt + word.hold]!--;
-      slotWords[at + available]!++;
-    }
-    if (cas(this.fast, me, 0) !== me) native.leaveLatch(this.index);
-    return plain || native.semaphoreRelease(this.index, this.seat);
-  }
-
-  protected override enter(_: null, spin: boolean): Grant {
-    return native.semaphoreEnter(this.index, this.seat, spin);
-  }
-  protected override tryEnter(): Grant {
-    return native.semaphoreTry(this.index, this.seat);
-  }
-  protected override collect(): Grant {
-    return native.semaphoreCollect(this.index, this.seat);
-  }
-  protected override withdraw(): Grant {
-    return native.semaphoreWithdraw(this.index, this.seat);
-  }
-  protected override giveBack(_: null, told: boolean): void {
-    native.semaphoreRelease(this.index, this.seat, told);
-  }
-  protected override same(): boolean {
-    return true;
-  }
-
-  /** A unit has become ours: a guard for it, or none if it is to be consumed. */
-  guard(abandoned: boolean, owned: boolean): SemaphoreGuard {
-    if (owned) {
-      const guard = new SemaphoreGuard(this, abandoned);
-      this.guards.push(guard);
-      return guard;
-    }
-    native.semaphoreConsume(this.index, this.seat);
-    this.settleSoon();
-    return new SemaphoreGuard(null, abandoned);
-  }
-
-  release(guard: SemaphoreGuard): void {
-    const { guards } = this;
-    if (guards[guards.length - 1] === guard) guards.pop();
-    else guards.splice(guards.indexOf(guard), 1);
-    this.releaseUnit();
-    if (guards.length === 0) this.settleSoon();
-  }
-}
-
-/**
- * One unit of a semaphore. Give it back once, by `release()` or `using`; again is harmless. If its holder dies, it comes
- * back by itself. A guard that is dropped stays held.
- */
-export class SemaphoreGuard implements Disposable {
-  #state: SemaphoreState | null;
-  /** True if a holder died with a unit: check what it was for before trusting it. */
-  readonly abandoned: boolean;
-
-  /** @internal null: of a unit that was consumed. */
-  constructor(state: SemaphoreState | null, abandoned: boolean) {
-    this.#state = state;
-    this.abandoned = abandoned;
-  }
-
-  /** Gives the unit back; the one that has waited longest gets it. Does not block. */
-  release(): void {
-    const state = this.#state;
-    this.#state = null;
-    state?.release(this);
-  }
-
-  /** @internal The unit has been given back otherwise. */
-  void(): void {
-    this.#state = null;
-  }
-
-  [Symbol.dispose](): void {
-    this.release();
-  }
-}
+export type { SemaphoreGuard };
 
 export interface SemaphoreWaitOptions extends WaitOptions {
   /** False: the unit is consumed, and nobody gives it back: for signalling. True by default. */
@@ -245,7 +128,16 @@ export class Semaphore extends SyncHandle<SemaphoreState> {
    * Waits for a unit without blocking the event loop, which is kept alive meanwhile.
    * @throws TimeoutError, the signal's reason, or ClosedError
    */
-  async acquire(options?: number | SemaphoreWaitOptions): Promise<SemaphoreGuard> {
+  acquire(options?: number | SemaphoreWaitOptions): Promise<SemaphoreGuard> {
+    return watching || detects(options)
+      ? watched(options, (call) => this.#acquire(options, call))
+      : this.#acquire(options, null);
+  }
+
+  async #acquire(
+    options: number | SemaphoreWaitOptions | undefined,
+    call: Call | null,
+  ): Promise<SemaphoreGuard> {
     const what = `${this.kindName}.acquire()`;
     const state = this.opened('acquire()');
     const { timeout, signal } = parseWait(options, what);
@@ -255,16 +147,18 @@ export class Semaphore extends SyncHandle<SemaphoreState> {
     if (timeout === 0) {
       const grant = state.try(null);
       if (grant === Grant.waits) throw new TimeoutError(`${what}: no unit is free`);
-      return state.guard(grant === Grant.told, owned);
+      return took(state, state.guard(grant === Grant.told, owned), call);
     }
     return acquireLater({
       line: state.line(null),
+      reference: state.reference,
+      call,
       handle: this,
       what,
       timeout,
       signal,
       missed: 'no unit was free',
-      granted: (told) => state.guard(told, owned),
+      granted: (told) => took(state, state.guard(told, owned), call),
     });
   }
 
@@ -278,9 +172,9 @@ export class Semaphore extends SyncHandle<SemaphoreState> {
     const what = `${this.kindName}.acquireSync()`;
     const { timeout } = parseSyncWait(options, what);
     const owned = parseOwned(options, what);
-    const grant = state.wait(null, timeout, what);
+    const grant = state.wait(null, timeout, what, timeout > 0 && detects(options));
     if (grant === Grant.waits) throw new TimeoutError(`${what}: no unit was free within ${timeout} ms`);
-    return state.guard(grant === Grant.told, owned);
+    return took(state, state.guard(grant === Grant.told, owned));
   }
 
   /** Takes a unit if one is free and nobody waits for it; never waits. Null: none. (`using` of null runs without one!) */
@@ -289,7 +183,7 @@ export class Semaphore extends SyncHandle<SemaphoreState> {
     const owned = parseOwned(options, `${this.kindName}.tryAcquire()`);
     if (state.takeFast()) return state.guard(false, owned);
     const grant = state.try(null);
-    return grant === Grant.waits ? null : state.guard(grant === Grant.told, owned);
+    return grant === Grant.waits ? null : took(state, state.guard(grant === Grant.told, owned));
   }
 
   /**
@@ -304,7 +198,7 @@ export class Semaphore extends SyncHandle<SemaphoreState> {
       throw rangeError(`${what}: expects a whole number of units from 1, not ${show(units)}`);
     const own = native.semaphorePost(state.index, state.seat, units);
     if (own < 0) throw this.overRelease(what);
-    for (let i = 0; i < own; i++) state.guards.pop()?.void();
+    state.guards.splice(Math.max(0, state.guards.length - own));
   }
 
   /** @internal */
@@ -319,7 +213,7 @@ export class Semaphore extends SyncHandle<SemaphoreState> {
   ): Promise<T> {
     const guard = await this.acquire(options);
     try {
-      return await body(guard);
+      return await (watching ? runBody(body, guard) : body(guard));
     } finally {
       guard.release();
     }
@@ -338,7 +232,7 @@ export class Semaphore extends SyncHandle<SemaphoreState> {
   [inspect.custom](): string {
     if (this.state === null) return `<${this.kindName} closed>`;
     const [waiting, free, all] = native.monitorFields(this.state.index);
-    return `<${this.kindName} value=${free} of ${all}${waiting === 0 ? '' : ` waiters=${waiting}`}>`;
+    return `<${this.kindName}${nameText(this.state.reference)} value=${free} of ${all}${waiting === 0 ? '' : ` waiters=${waiting}`}>`;
   }
 }
 

@@ -1,5 +1,6 @@
 import { ClosedError } from '../errors.js';
 import { type Address, damaged, Reference } from '../memory/arena.js';
+import type { Task } from './deadlock-tasks.js';
 import { grant, type Handle, pin, type Shareable, toHandle } from '../transfer/handle.js';
 
 /** What a handle stands for: an object of the arena (memory/arena.ts), or a named one (named-lock.ts). */
@@ -8,6 +9,8 @@ export interface SyncReference {
   readonly slot: number;
   /** Whether its words are not those of the arena: every call goes through the addon. */
   readonly named?: boolean;
+  /** Of a named one. */
+  readonly of?: { readonly className: string };
   readonly kind?: number;
   /** What its handle says beside the class: where it is. */
   readonly address: object;
@@ -26,6 +29,12 @@ export interface LocalState {
   readonly mustStay: boolean;
   /** Called before the object is given back. */
   leave?(): void;
+  /** Deadlock detection begins: no fast path takes anything from now on. */
+  slowDown?(): void;
+  /**
+   * If guards of these tasks (null: of anybody here) keep others from getting it: where the edge for that lies; else 0.
+   */
+  edgeSlot?(tasks: readonly Task[] | null): number;
 }
 
 /** The state behind a handle. */

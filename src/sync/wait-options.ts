@@ -4,6 +4,11 @@ import { rangeError, show, typeError } from '../native/arguments.js';
 export interface SyncWaitOptions {
   /** Milliseconds to wait at most. `Infinity` by default; `0` tries once. */
   timeout?: number | undefined;
+  /**
+   * Looks for a cycle of tasks that wait for each other before it waits, and throws DeadlockError if there is one: see
+   * docs/debugging.md. Of acquisitions only.
+   */
+  detectDeadlock?: boolean | undefined;
 }
 
 export interface WaitOptions extends SyncWaitOptions {
@@ -24,7 +29,9 @@ export function parseWait(options: number | WaitOptions | null | undefined, what
     throw typeError(`${what}: expects milliseconds or { timeout, signal }, not ${show(options)}`);
   }
   const wait: Wait = { timeout: checkTimeout(options.timeout ?? Infinity, what) };
-  const { signal } = options;
+  const { signal, detectDeadlock } = options;
+  if (detectDeadlock !== undefined && typeof detectDeadlock !== 'boolean')
+    throw typeError(`${what}: detectDeadlock must be true or false, not ${show(detectDeadlock)}`);
   if (signal !== undefined) {
     if (!((signal as unknown) instanceof EventTarget) || !('aborted' in signal)) {
       throw typeError(`${what}: signal must be an AbortSignal, not ${show(signal)}`);

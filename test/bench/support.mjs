@@ -24,19 +24,24 @@ export async function interleave(rounds, measures) {
   return Object.fromEntries(Object.entries(values).map(([name, list]) => [name, median(list)]));
 }
 
+/** Of a program that hangs, in milliseconds. */
+const timeout = 120_000;
+
 /** The system's own Python (an optimised build), not the first one on PATH. */
 const pythonPath = '/usr/bin/python3';
 export const hasPython = existsSync(pythonPath);
 
 /** Runs a Python program that prints one number. */
 export function python(source) {
-  return Number(execFileSync(pythonPath, ['-c', source], { encoding: 'utf8' }));
+  return Number(execFileSync(pythonPath, ['-c', source], { encoding: 'utf8', timeout }));
 }
 
 /** Runs a module of test/bench/targets in a fresh Node process; it prints one JSON value. */
 export function freshNode(target, ...args) {
   const file = new URL(`targets/${target}.mjs`, import.meta.url).pathname;
-  return JSON.parse(execFileSync(process.execPath, [file, ...args.map(String)], { encoding: 'utf8' }));
+  return JSON.parse(
+    execFileSync(process.execPath, [file, ...args.map(String)], { encoding: 'utf8', timeout }),
+  );
 }
 
 export function formatNumber(n) {

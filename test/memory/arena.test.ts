@@ -66,7 +66,7 @@ test('a descriptor that is no arena, or a cut one, is a clear error', async () =
     const file = (size, bytes) => { const fd = openSync(dir + '/' + files++, 'w+'); ftruncateSync(fd, size); if (bytes) writeSync(fd, bytes, 0, bytes.length, 0); return fd };
     const good = Buffer.alloc(64);
     good.writeUInt32LE(0x4d50524f, 0); good.writeUInt32LE(native.layout.version, 4); good.writeUInt32LE(1, 8); good.writeUInt32LE(1, 12);
-    good.writeBigUInt64LE(BigInt((513 << 20) + native.layout.slotsBytes), 16);
+    good.writeBigUInt64LE(BigInt((1025 << 20) + native.layout.slotsBytes), 16);
     const hex = (b, at, x) => { const c = Buffer.from(b); c.writeUInt32LE(x, at); return c };
     const cases = {
       empty: file(0), short: file(63, Buffer.alloc(63)), zeros: file(1 << 20), text: file(4096, Buffer.from('#!/bin/sh\\nexit 0\\n'.repeat(50))),

@@ -35,6 +35,7 @@ const golden = {
     'Participant.environment': 84,
     'Participant.start_time': 88,
     'Participant.pid_namespace': 96,
+    'Participant.waits': 104,
     'Participant.name': 128,
     'Slot.header': 0,
     'Slot.word': 8,
@@ -92,8 +93,8 @@ test('the arena has the layout it says, where it says', async () => {
     lock.acquireSync(); lock.acquire();
     const { fd, id } = native.arenaInfo();
     const at = (offset, bytes) => { const b = Buffer.alloc(bytes); readSync(fd, b, 0, bytes, offset); return b };
-    const header = at(0, 128), participant = at(4096 + 192, 192), slots = (513 << 20) + 64;
-    const slotOf = (x) => at((513 << 20) + 64 * mp.share(x).slot, 64);
+    const header = at(0, 128), participant = at(4096 + 192, 192), slots = (1025 << 20) + 64;
+    const slotOf = (x) => at((1025 << 20) + 64 * mp.share(x).slot, 64);
     const l = slotOf(lock), v = slotOf(value), h = mp.share(lock);
     out([
       header.readUInt32LE(0), header.readUInt32LE(4), header.readUInt32LE(8), header.readUInt32LE(12), Number(header.readBigUInt64LE(16)) === fstatSync(fd).size,

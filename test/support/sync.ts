@@ -25,3 +25,12 @@ export const rangeError = 'RangeError ERR_MP_RANGE';
 export const timeoutError = 'TimeoutError ERR_MP_TIMEOUT';
 export const closedError = 'ClosedError ERR_MP_CLOSED';
 export const deadlockError = 'DeadlockError ERR_MP_DEADLOCK';
+
+/** The head of scripts whose peers' bodies are written in the test: start(ground, body, ...args). */
+export const bodyHead = `${head}
+import { start } from '${new URL('bodies.mjs', fixtures).href}';
+/** A count that all peers see, 0 at first. */
+const count = () => new mp.Value('i', 0);
+/** Holds up this thread, its event loop as well, until a claim holds. */
+const spin = (claim) => { while (!claim()); };
+`;

@@ -1,5 +1,5 @@
-// What the processes of lock-contended and owner-death do.
-import { Lock } from 'multiproc';
+// What the processes of lock-contended, sync-fairness and owner-death do.
+import { Lock, RWLock } from 'multiproc';
 
 export function countUnderLock(lock, cell, ready, stop) {
   let n = 0;
@@ -22,7 +22,7 @@ export function holdAndWait(lock, ready, stop, holdMicros) {
   while (ready.value < 2);
   while (stop.value === 0) {
     const asked = performance.now();
-    const guard = lock.acquireSync();
+    const guard = lock instanceof RWLock ? lock.writeSync() : lock.acquireSync();
     const got = performance.now();
     waits.push(got - asked);
     while ((performance.now() - got) * 1000 < holdMicros);

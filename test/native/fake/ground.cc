@@ -2,24 +2,43 @@
 
 #include <sys/mman.h>
 
+#include "core/named_lock.h"
+
 namespace mp::fake {
 namespace {
 constexpr uint32_t kParticipants = 80;  // more than coroutines and the keeper
+unsigned char *tree, *named;
+
+unsigned char* map(size_t bytes) {
+  void* base =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (base == MAP_FAILED) fail("mmap");
+  return static_cast<unsigned char*>(base);
 }
+}  // namespace
 
 void ground_prepare() {
-  void* base =
-      mmap(nullptr, kArenaBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (base == MAP_FAILED) fail("mmap");
-  arena.base = static_cast<unsigned char*>(base);
+  arena.base = tree = map(kArenaBytes);
+  named = map(kNamedLockBytes);
   begin({});
   if (arena_format(arena, 1, kHeapBytesMax)) fail("arena_format");
 }
 
+void ground_clean_named(uint32_t kind) {
+  arena = {named, -1, &kNamedLockPlan, kind};
+  memset(named, 0, 2 * kPage);
+  for (uint32_t p = 1; p < kParticipants; p++)
+    memset(reinterpret_cast<unsigned char*>(&seat_beside(arena, p)), 0,
+           sizeof(Seat) + sizeof(Participant) + sizeof(Token));
+  keeper = enter();
+}
+
 void ground_clean() {
+  arena = {tree, -1, &kTreePlan, 0};
   memset(arena.base + kParticipantsOffset, 0, kParticipants * sizeof(Participant));
   for (uint32_t p = 0; p < kParticipants; p++)
-    memset(arena.base + kBitmapsOffset + p * kBitmapBytes, 0, kSlotsPerChunk / 8);
+    for (size_t of = 0; of < kBitmapsStride; of += kBitmapBytes)
+      memset(arena.base + kBitmapsOffset + p * kBitmapsStride + of, 0, kSlotsPerChunk / 8);
   memset(arena.base + kSlotsOffset, 0, kSlotsPerChunk * sizeof(Slot));
   memset(arena.base + kHeapHeaderOffset, 0, sizeof(HeapHeader));
   arena.header().participant_high.store(0);
@@ -35,8 +54,8 @@ uint32_t ground_new(uint32_t kind) {
 }
 
 Range seeds(int argc, char** argv, uint64_t default_count) {
-  if (argc > 2) return {strtoull(argv[2], nullptr, 10), 1};
-  return {1, argc > 1 ? strtoull(argv[1], nullptr, 10) : default_count};
+  return {argc > 2 ? strtoull(argv[2], nullptr, 10) : 1,
+          argc > 1 ? strtoull(argv[1], nullptr, 10) : default_count};
 }
 
 World world_of(uint64_t seed, bool deaths) {

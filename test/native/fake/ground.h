@@ -12,9 +12,10 @@ namespace mp::fake {
 inline Arena arena;
 inline OwnerId keeper;
 
-void ground_prepare();               // once
-void ground_clean();                 // before each seed: an arena in which only the keeper lives
-uint32_t ground_new(uint32_t kind);  // an object of the keeper's
+void ground_prepare();                   // once
+void ground_clean();                     // before each seed: an arena in which only the keeper lives
+void ground_clean_named(uint32_t kind);  // the same of a named object's arena, with a fresh one in slot 0
+uint32_t ground_new(uint32_t kind);      // an object of the keeper's
 
 /// A participant as a coroutine enters it.
 inline OwnerId enter() {
@@ -24,7 +25,7 @@ inline OwnerId enter() {
   return me;
 }
 
-/// The seeds [from, from + count) with `one` each; prints what `summary` says at the end.
+/// The seeds [from, from + count) that the command line asks for: count, then from (1).
 struct Range {
   uint64_t from, count;
 };

@@ -26,7 +26,7 @@ struct Coroutine {
   jmp_buf where;
   ucontext_t start;
   char* stack = nullptr;
-  Watch watches[8];
+  Watch watches[48];
   uint32_t watch_count = 0;
   int64_t wake_at = 0;
   uint64_t stalled_until = 0;  // a step number
@@ -208,7 +208,8 @@ int64_t monotonic_now() { return time_now; }
 uint32_t process_id() { return static_cast<uint32_t>(current); }
 uint32_t thread_id() { return static_cast<uint32_t>(current); }
 uint64_t pid_namespace() { return 1; }
-uint64_t process_start_time(uint32_t) { return 1; }
+/// As enter() gives it while the coroutine lives; another one afterwards: it has vanished.
+uint64_t process_start_time(uint32_t pid) { return pid == 0 || alive(static_cast<int>(pid)) ? 0 : 1; }
 
 void park(const Watch* watches, uint32_t n, int64_t wake_at) {
   step();

@@ -16,8 +16,11 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include <iterator>
+
 #include "core/point.h"
 #include "generated/points.h"
+#include "storm/points.h"
 #include "storm/storm.h"
 #include "support/arena.h"
 
@@ -31,15 +34,11 @@ bool broken_tokens = false;
 namespace {
 
 /// Reached only when two processes meet within some ten instructions: the fake scheduler goes there instead.
-constexpr const char* kRare[] = {"object.free.saved"};
+constexpr const char* kRare[] = {"object.free.saved", nullptr};
 
-constexpr uint32_t kPoints = 64, kLocks = 1024, kSlots = 16, kBoard = 64, kTimes = 40;
+constexpr uint32_t kLocks = 1024, kSlots = 16, kBoard = 64, kTimes = 40;
 using Counter = std::atomic<uint64_t>;
 
-struct Point {
-  std::atomic<const char*> name;  // the same address in every process: they are all forks of one
-  Counter deaths;
-};
 /// What a lock protects: plain cells, which only its owner touches.
 struct Cell {
   volatile uint32_t owner;
@@ -50,7 +49,6 @@ struct alignas(64) Worker {
   Counter sections;
 };
 struct Shared {
-  Point points[kPoints];
   Cell cells[kLocks];
   Worker workers[kSlots];
   Counter times[kTimes];  // waits that took 2^i ns
@@ -65,53 +63,6 @@ Arena arena;
 unsigned char* heap;
 uint32_t locks[kLocks], lock_generations[kLocks], lock_count = 1;
 bool opened[kLocks];  // by this participant
-
-uint64_t random_state;
-uint64_t next_random() {
-  uint64_t z = (random_state += 0x9e3779b97f4a7c15);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
-}
-uint32_t below(uint32_t n) { return static_cast<uint32_t>(next_random() % n); }
-
-// ---- Dying at a point --------------------------------------------------------------------------------------------------
-
-const char* die_at = nullptr;
-uint32_t die_after;
-bool in_worker = false;
-
-bool is_rare(const char* name) {
-  for (const char* rare : kRare)
-    if (strcmp(rare, name) == 0) return true;
-  return false;
-}
-
-Point& point(const char* name) {
-  for (Point& p : shared->points) {
-    const char* known = p.name.load(std::memory_order_acquire);
-    if (known == nullptr && p.name.compare_exchange_strong(known, name)) return p;
-    if (known == name || strcmp(known, name) == 0) return p;
-  }
-  abort();
-}
-
-[[noreturn]] void kill_self() {
-  kill(getpid(), SIGKILL);
-  for (;;) pause();
-}
-
-}  // namespace
-
-void mp::test::at_point(const char* name) {
-  if (!in_worker) return;
-  Point& p = point(name);
-  if (die_at == nullptr || strcmp(die_at, name) != 0 || die_after-- != 0) return;
-  p.deaths++;
-  kill_self();
-}
-
-namespace {
 
 // ---- Workers -----------------------------------------------------------------------------------------------------------
 
@@ -210,7 +161,7 @@ void check_block(uint32_t index) {
 
 void use_objects(OwnerId me) {
   // Who is to die while making a block makes many, and keeps them, so that spares do not serve.
-  const bool greedy = die_at != nullptr && strncmp(die_at, "block.", 6) == 0;
+  const bool greedy = dies_at("block.");
   if (greedy && below(8) == 0) spares_trim(arena, me);
   const uint32_t slot = below(kBoard);
   const uint64_t name = shared->board[slot].load();
@@ -243,9 +194,7 @@ void use_objects(OwnerId me) {
 [[noreturn]] void work(uint32_t number, const char* point_name, uint32_t after) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   Worker& w = shared->workers[number];
-  die_at = point_name;
-  die_after = after;
-  in_worker = true;
+  die_at_point(point_name, after);
   for (;;) {
     const OwnerId me = test::enter(arena);
     memset(opened, 0, sizeof opened);
@@ -297,21 +246,6 @@ void parse(int count, char** words) {
   }
 }
 
-/// The point where fewest have died, or, half of the time, any.
-const char* pick_point(uint64_t* fewest) {
-  const Point* least = nullptr;
-  uint32_t known = 0;
-  for (const Point& p : shared->points) {
-    if (p.name == nullptr) break;
-    known++;
-    if (is_rare(p.name)) continue;
-    if (least == nullptr || p.deaths < least->deaths) least = &p;
-  }
-  *fewest = least ? least->deaths.load() : 0;
-  if (known == 0) return nullptr;
-  return below(2) == 0 ? least->name : shared->points[below(known)].name;
-}
-
 pid_t start(uint32_t number) {
   uint64_t fewest;
   const bool at_point = !options.random && below(4) != 0;
@@ -350,7 +284,7 @@ int main(int count, char** words) {
   shared = static_cast<Shared*>(
       mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   CHECK(shared != MAP_FAILED && lock_count <= kLocks && options.workers <= kSlots);
-  for (const char* name : kPointNames) point(name);
+  points_prepare(kPointNames, std::size(kPointNames), kRare);
   arena = make_arena(uint64_t{16} << 30);
   heap = map_heap(arena);
   const OwnerId keeper = test::enter(arena);
@@ -416,9 +350,7 @@ int main(int count, char** words) {
   uint64_t fewest = 0;
   if (!options.random && !options.broken) {
     pick_point(&fewest);
-    for (const Point& p : shared->points)
-      if (p.name != nullptr)
-        printf("  %6llu died at %s\n", static_cast<unsigned long long>(p.deaths.load()), p.name.load());
+    print_points();
     if (fewest < options.points)
       fprintf(stderr, "a point was hit %llu times only\n", static_cast<unsigned long long>(fewest)), bad++;
   }

@@ -3,4 +3,6 @@
 namespace mp::test {
 /// Set before the first fork: every token reads as dead, so waiters take locks from live owners.
 extern bool broken_tokens;
+/// Likewise: whoever repairs a semaphore does not count its units again.
+extern bool broken_settle;
 }  // namespace mp::test

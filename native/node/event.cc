@@ -1,0 +1,76 @@
+// Events for TypeScript.
+#include "core/event.h"
+#include "core/objects.h"
+#include "node/monitor_call.h"
+
+namespace mp::node {
+namespace {
+
+Environment& self(void* data) { return *static_cast<Environment*>(data); }
+
+napi_value event_set_(napi_env env, napi_callback_info info) {
+  Args<1> a(env, info);
+  return boolean(env, event_set(place_of(a.data, to_uint32(env, a[0])).slot()));
+}
+
+// eventWake(index): after JavaScript has set it
+napi_value event_wake_(napi_env env, napi_callback_info info) {
+  Args<1> a(env, info);
+  event_wake(place_of(a.data, to_uint32(env, a[0])).slot());
+  return nullptr;
+}
+
+napi_value event_clear_(napi_env env, napi_callback_info info) {
+  Args<1> a(env, info);
+  return boolean(env, event_clear(place_of(a.data, to_uint32(env, a[0])).slot()));
+}
+
+// eventWord(index) → the word: odd when set
+napi_value event_word_(napi_env env, napi_callback_info info) {
+  Args<1> a(env, info);
+  return uint32(env, event_word(place_of(a.data, to_uint32(env, a[0])).slot()).load());
+}
+
+// eventExpect(index) → the word to wait from
+napi_value event_expect_(napi_env env, napi_callback_info info) {
+  Args<1> a(env, info);
+  return uint32(env, event_expect(place_of(a.data, to_uint32(env, a[0])).slot()));
+}
+
+// waitEvent(index, word, timeoutMs) → Outcome. Blocks this thread.
+napi_value wait_event(napi_env env, napi_callback_info info) {
+  Args<3> a(env, info);
+  const Place p = place_of(a.data, to_uint32(env, a[0]));
+  platform::interrupt_watch();
+  const BellWait wait{p.arena, p.index, event_word(p.slot()), to_uint32(env, a[1]), p.me};
+  return uint32(env, static_cast<uint32_t>(bell_wait(wait, deadline_of(to_double(env, a[2])),
+                                                     platform::interrupt_word(), environment_ending, env)));
+}
+
+// watchEvent(index, word) → wait id; the end comes through onWaitDone
+napi_value watch_event(napi_env env, napi_callback_info info) {
+  Args<2> a(env, info);
+  const Place p = place_of(a.data, to_uint32(env, a[0]));
+  const BellTask task{{p.arena, p.index, event_word(p.slot()), to_uint32(env, a[1]), p.me}, kEvent, nullptr};
+  uint32_t id;
+  if (auto failed = self(a.data).waiters.add(task, INT64_MAX, &id)) return throw_failure(env, failed);
+  return uint32(env, id);
+}
+
+}  // namespace
+
+void init_event(napi_env env, napi_value exports) {
+  void* e = &environment(env);
+  const auto add = [&](const char* function, napi_callback body) {
+    add_function(env, exports, function, body, e);
+  };
+  add("eventSet", event_set_);
+  add("eventWake", event_wake_);
+  add("eventClear", event_clear_);
+  add("eventWord", event_word_);
+  add("eventExpect", event_expect_);
+  add("waitEvent", wait_event);
+  add("watchEvent", watch_event);
+}
+
+}  // namespace mp::node

@@ -1,0 +1,57 @@
+// What the calls on a monitor or an event have in common: an index, and a seat.
+//
+// An index is that of an object, or of a named lock that is open here; a seat is that of the object, and is ignored where
+// the seat lies beside the participant.
+#pragma once
+
+#include "core/bell.h"
+#include "core/monitor.h"
+#include "node/args.h"
+#include "node/environment.h"
+
+namespace mp::node {
+
+/// What answers 0, 1 or 2 answers this where others have damaged the memory.
+inline constexpr uint32_t kDamagedGrant = 5;
+
+struct Place {
+  const Arena& arena;
+  uint32_t index;
+  OwnerId me;
+  const NamedLock* named;
+
+  Slot& slot() const { return arena.slot(index); }
+  bool damaged() const { return named != nullptr && !named_lock_intact(*named); }
+};
+inline Place place_of(void* data, uint32_t index) {
+  Environment& e = *static_cast<Environment*>(data);
+  if (index < kNamedLockBase) return {process_arena(), index, e.me, nullptr};
+  const NamedLock* lock = e.named_locks.at(index - kNamedLockBase);
+  return {lock->arena, 0, lock->me, lock};
+}
+inline Desk desk_of(const Place& p, uint32_t seat) {
+  return {p.arena, p.index, monitor_at(p.arena, p.index),
+          p.named == nullptr ? seat_at(p.arena, seat) : seat_beside(p.arena, owner_slot(p.me)), p.me};
+}
+
+/// What the functions on a monitor have in common: (index, seat, …).
+struct Call : Args<4> {
+  Place place;
+  Desk desk;
+  Call(napi_env env, napi_callback_info info)
+      : Args<4>(env, info),
+        place(place_of(data, to_uint32(env, value[0]))),
+        desk(desk_of(place, to_uint32(env, value[1]))) {}
+};
+
+inline napi_value grant_value(napi_env env, const Place& place, Grant grant) {
+  return uint32(env, place.damaged() ? kDamagedGrant : static_cast<uint32_t>(grant));
+}
+
+inline int64_t deadline_of(double timeout_ms) {
+  constexpr double kForever = 9e15;  // nanoseconds: 104 days
+  return timeout_ms * 1e6 >= kForever ? INT64_MAX
+                                      : platform::monotonic_now() + static_cast<int64_t>(timeout_ms * 1e6);
+}
+
+}  // namespace mp::node
