@@ -59,6 +59,7 @@ export { open, share } from './transfer/share.js';
 export { cpuCount } from './process/cpu-count.js';
 export { isMainProcess } from './process/current.js';
 export { getContext, type Context } from './process/context.js';
+export { onFork, type ForkHooks } from './process/fork/hooks.js';
 export { setForkserverPreload } from './process/forkserver/preload.js';
 export { run, spawnGroup, type GroupOptions } from './process/group.js';
 export { parentProcess, type ParentProcess } from './process/parent-process.js';

@@ -141,6 +141,10 @@ void Children::end_all() {
   }
 }
 
+void Children::leave() {
+  while (!children_.empty()) forget(children_.begin()->second, false);
+}
+
 void Children::dispatch(uint32_t id, Event event) {
   napi_handle_scope scope;
   napi_open_handle_scope(env_, &scope);

@@ -61,6 +61,8 @@ class Children {
   /// Ends every running child that is not detached: SIGTERM, SIGKILL for those left after 500 ms; collects
   /// them.
   void end_all();
+  /// In a forked child: these are its parent's. Closes its copies of their descriptors.
+  void leave();
 
   static void on_environment_end(napi_async_cleanup_hook_handle hook, void* data);
 

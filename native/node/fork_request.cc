@@ -146,6 +146,13 @@ napi_value child_fork(napi_env env, napi_callback_info info) {
 
 }  // namespace
 
+/// In a forked child: the server is its parent's.
+void forget_forkserver() {
+  Client& c = client();
+  if (c.channel >= 0) platform::close_fd(c.channel);
+  c.channel = -1;
+}
+
 void init_fork_request(napi_env env, napi_value exports, Children* children) {
   add_function(env, exports, "forkserverLaunch", launch, children);
   add_function(env, exports, "forkserverDrop", drop);

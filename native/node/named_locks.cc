@@ -80,6 +80,18 @@ napi_value open_named_lock(napi_env env, napi_callback_info info) {
   return o;
 }
 
+/// enterNamedAgain(index, request, environment): in a forked child
+napi_value enter_named_again(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  FoundSegment found;
+  const bool missing = static_cast<bool>(find(segment_request(env, args[1]), &found)) ||
+                       found.check != NamedCheck::ok;
+  auto failed = self(args.data).named_locks.enter_again(to_uint32(env, args[0]) - kNamedLockBase,
+                                                        missing ? nullptr : &found, to_uint32(env, args[2]));
+  if (!missing) platform::close_fd(found.fd);
+  return failed ? throw_failure(env, failed) : nullptr;
+}
+
 /// closeNamedLock(index)
 napi_value close_named_lock(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
@@ -185,7 +197,7 @@ void NamedLocks::close(uint32_t index) {
   if (lock == nullptr) return;
   table_[index] = nullptr;
   count_--;
-  participant_leave(lock->arena, lock->me);
+  if (lock->me != 0) participant_leave(lock->arena, lock->me);
   unmap(lock->arena, lock->guard);  // N4
   delete lock;
 }
@@ -193,6 +205,25 @@ void NamedLocks::close(uint32_t index) {
 void NamedLocks::rename(const char* name) {
   for (const NamedLock* lock : table_)
     if (lock != nullptr) participant_rename(lock->arena, lock->me, name);
+}
+
+platform::Failure NamedLocks::enter_again(uint32_t index, const FoundSegment* found, uint32_t environment) {
+  NamedLock* lock = at(index);
+  if (lock == nullptr) return {};
+  lock->me = 0;
+  platform::Failure failed{ENOENT, "open"};
+  if (found != nullptr && lock->file.device == found->facts.device &&
+      lock->file.inode == found->facts.inode) {
+    lock->arena.fd = found->fd;
+    failed = {};
+    lock->me = participant_enter(lock->arena, this_identity(environment), &failed);
+    lock->arena.fd = -1;
+  }
+  if (failed)
+    memset(static_cast<void*>(&lock->header), 0, sizeof lock->header);
+  else
+    name_participant(lock->arena, lock->me);
+  return failed;
 }
 
 NamedLocks::~NamedLocks() {
@@ -203,6 +234,7 @@ void init_named_locks(napi_env env, napi_value exports) {
   void* e = &environment(env);
   add_function(env, exports, "createNamedLock", create_named_lock, e);
   add_function(env, exports, "openNamedLock", open_named_lock, e);
+  add_function(env, exports, "enterNamedAgain", enter_named_again, e);
   add_function(env, exports, "closeNamedLock", close_named_lock, e);
   add_function(env, exports, "namedLockFacts", named_lock_facts, e);
 }

@@ -35,6 +35,9 @@ class NamedLocks {
   /// Null: there is none.
   NamedLock* at(uint32_t index) const { return index < table_.size() ? table_[index] : nullptr; }
   void rename(const char* name);
+  /// In a forked child: the participant is its parent's, it needs its own. `found`: the lock's file, by its name; null if
+  /// there is none any more. Without it the lock counts as damaged here.
+  platform::Failure enter_again(uint32_t index, const FoundSegment* found, uint32_t environment);
 
  private:
   std::vector<NamedLock*> table_;  // null: free

@@ -205,6 +205,7 @@ napi_value process_start(napi_env env, napi_callback_info info) {
 }  // namespace
 
 void init_files(napi_env env, napi_value exports);
+void init_fork(napi_env env, napi_value exports, Children* children);
 void init_fork_request(napi_env env, napi_value exports, Children* children);
 void init_forkserver(napi_env env, napi_value exports);
 
@@ -231,6 +232,7 @@ void init_process(napi_env env, napi_value exports) {
   add_function(env, exports, "processFollow", process_follow);
   add_function(env, exports, "processStart", process_start);
   init_files(env, exports);
+  init_fork(env, exports, children);
   init_fork_request(env, exports, children);
   init_forkserver(env, exports);
 }

@@ -84,6 +84,8 @@ class WaiterThread {
     }
   }
 
+  std::mutex& mutex() { return mutex_; }
+
  private:
   void kick() {
     kick_.fetch_add(1, std::memory_order_release);
@@ -329,6 +331,21 @@ void Waiters::deliver(napi_env env, napi_value on_done, void* context, void*) {
       }
     }
   }
+}
+
+void Waiters::before_fork() {
+  for (WaiterThread* t : threads_) t->mutex().lock();
+}
+
+void Waiters::in_parent() {
+  for (WaiterThread* t : threads_) t->mutex().unlock();
+}
+
+void Waiters::in_child() {
+  // Left as they are: their threads do not exist, and what they hold is the parent's.
+  threads_.clear();
+  if (waits_ > 0 && done_ != nullptr) napi_unref_threadsafe_function(env_, done_);
+  waits_ = 0;
 }
 
 void Waiters::stop() {

@@ -66,6 +66,10 @@ class Waiters {
   Outcome cancel(uint32_t id);
   /// Ends all waits and threads; what they had taken and nobody has been told of is released.
   void stop();
+  /// Around a fork: no thread of theirs is in the middle of anything meanwhile. The child has no threads, and no waits.
+  void before_fork();
+  void in_parent();
+  void in_child();
 
  private:
   friend class WaiterThread;

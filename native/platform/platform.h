@@ -280,6 +280,15 @@ Failure fork_serve(int first_channel, const char* refusal, bool wait, ForkTurn* 
 bool fork_confirmed(int go);
 /// Lets V8's memory, which is kept out of children by default, go with a fork. Allocates.
 void fork_prepare();
+/// Forks this process. In the child out->pid is 0, `streams` are its 0, 1 and 2 (-1: /dev/null), and all signals are
+/// blocked until fork_unblock().
+Failure process_fork(const int* streams, bool new_session, Spawned* out);
+void fork_unblock();
+/// Whether all threads of this process but the calling one sleep: then none is in the middle of something, e.g. with a
+/// lock of a library's that a child would never get.
+bool threads_rest();
+/// Becomes another program, with the same standard streams and the same pid. Returns if that fails.
+Failure process_exec(const char* file, char* const* argv, char* const* envp);
 /// The names of this process's threads, one per line. Returns their number.
 int thread_names(char* names, size_t size);
 /// Random bytes of the kernel's own.

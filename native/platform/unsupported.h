@@ -102,6 +102,10 @@ int thread_names(char* names, size_t) {
   *names = 0;
   return 0;
 }
+Failure process_fork(const int*, bool, Spawned*) { return kUnsupported; }
+void fork_unblock() {}
+bool threads_rest() { return true; }
+Failure process_exec(const char*, char* const*, char* const*) { return kUnsupported; }
 Failure random_bytes(void*, size_t) { return kUnsupported; }
 [[noreturn]] void process_exit_now(int32_t code) { exit(code); }
 

@@ -69,6 +69,14 @@ export function enterAfterFork(): void {
   Reference.openAgain();
 }
 
+/** Keeps all that is open here until the returned function is called. */
+export function pinAll(): () => void {
+  const unpins = [...Reference.all()].map((reference) => reference.pin());
+  return () => {
+    for (const unpin of unpins.splice(0)) unpin();
+  };
+}
+
 function arenaError(problem: string): MultiprocessingError {
   const [code, message] = arenaProblems[problem as keyof typeof arenaProblems];
   return new MultiprocessingError(code, message);

@@ -118,6 +118,8 @@ export interface SegmentBinding {
   /** `index` is for the functions of locks. The same file has one index in an environment. */
   openNamedLock(request: SegmentRequest, environmentId: number): OpenedLock | SegmentProblem;
   closeNamedLock(index: number): void;
+  /** In a forked process, of a lock that was open: a place of its own. Throws if its file is not to be found. */
+  enterNamedAgain(index: number, request: SegmentRequest, environmentId: number): void;
   namedLockFacts(request: SegmentRequest): NamedFacts | SegmentProblem;
   /** The names of all shared memory objects. */
   listSegments(): string[];

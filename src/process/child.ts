@@ -63,9 +63,13 @@ native.childDispatch((id, event) => {
 
 // Orderly ends of this environment, process.exit() and uncaught errors included. A worker thread that is terminated runs
 // no listener any more: there the addon does the same. After a SIGKILL the children notice themselves.
-process.on('exit', () => {
-  native.childrenEnd();
-});
+watchExit();
+
+export function watchExit(): void {
+  process.on('exit', () => {
+    native.childrenEnd();
+  });
+}
 
 export class Child implements Watched {
   readonly pid: number;
@@ -149,6 +153,16 @@ export class Child implements Watched {
     this.#sentinel = null;
   }
 
+  /** In a process forked from the one it is a child of. The addon has closed its handle and doorbell. */
+  leaveBehind(): void {
+    forgotten.unregister(this);
+    this.#sentinel = null;
+    if (this.#letterOpen) this.#start.letter.close();
+    this.#letterOpen = false;
+    this.#pinned = false;
+    this.#wakers.clear();
+  }
+
   /** Looks how far it has come, and takes what it gave: at once, as only then what is shared in it is surely alive. */
   readLetter(): void {
     if (!this.#letterOpen) return;
@@ -213,6 +227,12 @@ export class Child implements Watched {
   #wake(): void {
     for (const waker of this.#wakers) waker();
   }
+}
+
+/** In a forked process: the children are its parent's, and so is what belongs to them. */
+export function leaveChildren(): void {
+  for (const child of watched.values()) if (child instanceof Child) child.leaveBehind();
+  watched.clear();
 }
 
 /** Collects children that have ended while the event loop did not run. */

@@ -8,12 +8,14 @@ import { ownOwnerId, setEnvironmentName } from '../memory/arena.js';
 import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from '../sync/wait-options.js';
 import { errorClassFinder } from '../transfer/error-classes.js';
 import { referenceOf, referenceTo, type FunctionAddress } from '../transfer/function-ref.js';
+import { resolveFunction } from '../transfer/function-resolve.js';
 import { Child, reapEnded } from './child.js';
 import { checkMayStart, currentIdentity } from './current.js';
 import type { Identity } from './launch.js';
-import { checkOptions, readArguments, type CheckedOptions, type ProcessOptions } from './options.js';
+import { checkOptions, readArguments, type CheckedOptions, type ProcessOptions, type Target } from './options.js';
 import { signalName, signalNumber } from './signals.js';
-import { startProcess } from './start.js';
+import { forkSelf } from './fork/fork.js';
+import { startProcess, type Started } from './start.js';
 import { getStartMethod, type StartMethod } from './start-method.js';
 import { prepareToFork } from './forkserver/client.js';
 import { descendantsOf, signalDescendant } from './tree.js';
@@ -47,7 +49,7 @@ export class Process<R = any> {
   readonly #options: CheckedOptions;
   readonly #path: number[];
   readonly #parentPid: number;
-  readonly #self: Adopted | null = null;
+  #self: Adopted | null = null;
   #name: string;
   #daemon: boolean;
   #target: CheckedOptions['target'];
@@ -99,16 +101,11 @@ export class Process<R = any> {
     reapEnded();
 
     const method = startMethodOf(this.constructor as typeof Process);
+    if (method === 'fork') return this.#fork(what);
     const job = isProgramsOwn(this.constructor) ? referenceTo(this.constructor) : null;
     const target = this.#target === null ? null : referenceOf(this.#target, what);
-    const keepsAlive = !this.#daemon && !this.#options.detached;
     const launch = {
-      identity: {
-        name: this.#name,
-        path: this.#path,
-        daemon: this.#daemon,
-        parent: { name: currentProcess().name, pid: process.pid },
-      },
+      identity: this.#identity(),
       parentOwner: ownOwnerId(),
       cwd: null,
       surroundings: null,
@@ -121,12 +118,53 @@ export class Process<R = any> {
       args: this.#args,
       this: job === null ? {} : Object.fromEntries(Object.entries(this)),
     };
-    const { streams, ...spawned } = startProcess(message, this.#options, method, what);
+    return this.#begun(startProcess(message, this.#options, method, what));
+  }
+
+  #fork(what: string): this {
+    const identity = this.#identity();
+    const options = this.#options;
+    const target = this.#target;
+    const args = this.#args;
+    const work = async (): Promise<unknown> =>
+      target === null ? undefined : ((await callable(target, what)) as (...a: unknown[]) => unknown)(...args);
+    return this.#begun(
+      forkSelf(
+        {
+          identity,
+          parentOwner: ownOwnerId(),
+          options,
+          run: () => this.run(),
+          become: () => {
+            for (const process of active) for (const stream of process.#streams) stream?.destroy();
+            active.clear();
+            this.#self = { identity, run: work };
+            current = this;
+          },
+        },
+        what,
+      ),
+    );
+  }
+
+  #identity(): Identity {
+    return {
+      name: this.#name,
+      path: this.#path,
+      daemon: this.#daemon,
+      parent: { name: currentProcess().name, pid: process.pid },
+    };
+  }
+
+  #begun({ streams, ...child }: Started): this {
     this.#child = new Child({
-      ...spawned,
-      keepsAlive,
-      findClass: errorClassFinder(this.#target, job === null ? null : this.constructor),
-      describe: () => `${this.#name} (pid ${spawned.pid})`,
+      ...child,
+      keepsAlive: !this.#daemon && !this.#options.detached,
+      findClass: errorClassFinder(
+        this.#target,
+        isProgramsOwn(this.constructor) ? this.constructor : null,
+      ),
+      describe: () => `${this.#name} (pid ${child.pid})`,
       onEnd: () => active.delete(this),
     });
     this.#streams = streams;
@@ -310,6 +348,11 @@ export class Process<R = any> {
   #misuse(code: string, message: string): ProcessError {
     return new ProcessError(code, message);
   }
+}
+
+/** What a target is in a process that has it in its heap. */
+function callable(target: Target, what: string): object | Promise<object> {
+  return typeof target === 'function' ? target : resolveFunction(referenceOf(target, what));
 }
 
 function startMethodOf(processClass: typeof Process): StartMethod {

@@ -1,19 +1,26 @@
 /** How processes come into being. */
 import { MultiprocessingError } from '../errors.js';
+import { isForkCapable } from './fork/capable.js';
 import { show } from '../native/arguments.js';
 
 export type StartMethod = 'spawn' | 'fork' | 'forkserver';
 
 const known: readonly StartMethod[] = ['spawn', 'fork', 'forkserver'];
-const available: readonly StartMethod[] = process.platform === 'linux' ? ['spawn', 'forkserver'] : ['spawn'];
+
+/** Fork only in a program that was started for it. */
+function available(): StartMethod[] {
+  if (process.platform !== 'linux') return ['spawn'];
+  return isForkCapable() ? ['spawn', 'forkserver', 'fork'] : ['spawn', 'forkserver'];
+}
+
 let chosen: StartMethod | null = null;
-/** What start() uses where nothing is chosen. */
-let byDefault = wished() ?? available[0]!;
+/** What start() uses where nothing is chosen; null: not asked for yet. */
+let byDefault: StartMethod | null = null;
 
 /** MULTIPROC_START_METHOD, for a program as a whole and all its processes. */
 function wished(): StartMethod | null {
   const method = process.env.MULTIPROC_START_METHOD as StartMethod | undefined;
-  return method !== undefined && available.includes(method) ? method : null;
+  return method !== undefined && available().includes(method) ? method : null;
 }
 
 /**
@@ -39,10 +46,14 @@ export function checkStartMethod(method: StartMethod, what: string): void {
       `${what}: there is no method ${show(method)}; there are ${known.join(', ')}`,
     );
   }
-  if (!available.includes(method)) {
+  if (!available().includes(method)) {
+    const remedy =
+      method === 'fork' && process.platform === 'linux'
+        ? 'start the program with: npx multiproc run <script>'
+        : `getAllStartMethods() gives ${available().join(', ')}`;
     throw new MultiprocessingError(
       'ERR_MP_UNSUPPORTED',
-      `${what}: ${method} is not available here; getAllStartMethods() gives ${available.join(', ')}`,
+      `${what}: ${method} is not available here; ${remedy}`,
     );
   }
 }
@@ -54,10 +65,10 @@ export function inheritStartMethod(method: StartMethod): void {
 
 /** The method that start() uses. */
 export function getStartMethod(): StartMethod {
-  return chosen ?? byDefault;
+  return chosen ?? (byDefault ??= wished() ?? available()[0]!);
 }
 
 /** The methods available here, the default first. */
 export function getAllStartMethods(): StartMethod[] {
-  return [...available];
+  return available();
 }

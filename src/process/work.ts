@@ -9,7 +9,7 @@ import { resolveFunction } from '../transfer/function-resolve.js';
 import type { FunctionRef } from '../transfer/function-ref.js';
 import { grant } from '../transfer/handle.js';
 import { becomeChild, currentIdentity, whileImporting } from './current.js';
-import { childFd, type LaunchMessage } from './launch.js';
+import { childFd, type Identity, type LaunchMessage } from './launch.js';
 import { inheritStartMethod } from './start-method.js';
 import { takeSurroundings } from './forkserver/surroundings.js';
 import { letterState, type Letter } from './letter.js';
@@ -30,11 +30,33 @@ export class Work {
 
   /** Does it all. Never rejects: a failure is told to the parent, printed, and ends this process with code 1. */
   async perform(attach: () => void): Promise<void> {
-    try {
+    await this.#carryOut(async () => {
       attach();
-      const message = this.#open();
-      const value = await (await this.#prepare(message)).run();
-      this.#return(value);
+      const process = await this.#prepare(this.#open());
+      return () => process.run();
+    });
+  }
+
+  /** The same in a process that has its work in its heap: `prepare` gives it. */
+  async performForked(
+    { identity, parentOwner }: { identity: Identity; parentOwner: number },
+    prepare: () => () => unknown,
+  ): Promise<void> {
+    await this.#carryOut(() => {
+      this.#parentOwner = parentOwner;
+      becomeChild(identity);
+      setEnvironmentName(identity.name);
+      const run = prepare();
+      this.#letter.attached();
+      native.bellRing(childFd.doorbell);
+      return run;
+    });
+  }
+
+  async #carryOut(prepare: () => (() => unknown) | Promise<() => unknown>): Promise<void> {
+    try {
+      const run = await prepare();
+      this.#return(await run());
     } catch (error) {
       this.#publish(error);
       print(error);

@@ -41,6 +41,12 @@ export class BarrierState extends SeatState {
     return state;
   }
 
+  override forked(): void {
+    super.forked();
+    this.#inside.length = this.#outside.length = 0;
+    this.#waitId = 0;
+  }
+
   get mustStay(): boolean {
     return this.#inside.length > 0 || this.#outside.length > 0;
   }

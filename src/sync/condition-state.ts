@@ -47,6 +47,12 @@ export class ConditionState extends SeatState {
     return state;
   }
 
+  override forked(): void {
+    super.forked();
+    this.#tasks.length = 0;
+    this.#assigned = this.#waitId = 0;
+  }
+
   get mustStay(): boolean {
     return this.#tasks.length > 0;
   }

@@ -60,6 +60,11 @@ class EventState implements LocalState {
     return state;
   }
 
+  forked(): void {
+    this.#tasks.clear();
+    this.#waitId = 0;
+  }
+
   get mustStay(): boolean {
     return this.#tasks.size > 0;
   }

@@ -77,6 +77,14 @@ export class LockState implements LocalState, Line<boolean> {
     if (watching) this.slowDown();
   }
 
+  forked(): void {
+    this.ticket = this.depth = this.told = this.#waitId = 0;
+    this.fast = watching ? neverFree : this.offset;
+    this.busy = this.#looking = false;
+    this.#holder = undefined;
+    this.#queue.length = 0;
+  }
+
   /** The state of a lock in this environment. */
   static of(reference: LockReference): LockState {
     const known = reference.local;

@@ -73,6 +73,11 @@ export class NamedReference implements LockReference {
     NamedReference.#open.set(index, this);
   }
 
+  /** Those that are open in this environment. */
+  static all(): Iterable<NamedReference> {
+    return NamedReference.#open.values();
+  }
+
   /** Opens what has the name; counts one more user. Null: nothing has it. */
   static find(of: NamedClass, place: SegmentPlace, what: string): NamedReference | null {
     let found;

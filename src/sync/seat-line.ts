@@ -42,6 +42,15 @@ export abstract class SeatLine<A> extends SeatState {
   /** Guards that may be out, while deadlocks are watched for. */
   #held: Held[] = [];
 
+  override forked(): void {
+    super.forked();
+    this.#queue.length = 0;
+    this.#inLine = false;
+    this.#waitId = 0;
+    this.#lineAsk = undefined;
+    this.#held = [];
+  }
+
   /** Takes what is asked for, or has the seat stand in line. */
   protected abstract enter(ask: A, spin: boolean): Grant;
   protected abstract tryEnter(ask: A): Grant;

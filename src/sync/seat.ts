@@ -52,6 +52,12 @@ export abstract class SeatState implements LocalState {
     return this.reference.named === true ? 0 : Math.max(0, this.#seat);
   }
 
+  forked(): void {
+    this.#seat = -1;
+    this.monitorAt = this.seatAt = 0;
+    this.fast = neverFree;
+  }
+
   slowDown(): void {
     this.fast = neverFree;
   }

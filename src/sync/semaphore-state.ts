@@ -27,6 +27,11 @@ export class SemaphoreState extends SeatLine<null> {
     return state;
   }
 
+  override forked(): void {
+    super.forked();
+    this.guards.length = 0;
+  }
+
   protected readonly oneIsEnough = false;
 
   protected get guardsOut(): number {

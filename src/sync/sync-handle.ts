@@ -29,6 +29,8 @@ export interface LocalState {
   readonly mustStay: boolean;
   /** Called before the object is given back. */
   leave?(): void;
+  /** This process is a fork of the one that was here: nothing is held or waited for by it. */
+  forked?(): void;
   /** Deadlock detection begins: no fast path takes anything from now on. */
   slowDown?(): void;
   /**

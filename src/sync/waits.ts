@@ -36,3 +36,10 @@ export function keepAlive(change: 1 | -1): void {
     ticker = undefined;
   }
 }
+
+/** In a forked child: the waits are its parent's. */
+export function forgetWaits(): void {
+  ends.clear();
+  waiting = 0;
+  ticker = undefined; // dropped with all timers
+}

@@ -19,7 +19,17 @@ export function onQuiet(quiet: (() => void) | null): void {
   whenQuiet = quiet;
 }
 
-/** In the server, so that children have it compiled. */
+/** Whether this process ends as forked ones do. */
+let forked = false;
+
+/** Whether what ends JavaScript here is no error, though addons that called it may take it for one. */
+let leaving = false;
+
+export function ignoreUncaught(yes: boolean): void {
+  leaving = yes;
+}
+
+/** In the server, so that children have it compiled; or in a program that can fork itself. */
 export function takeOverEmit(): void {
   const emit = process.emit.bind(process) as (event: string | symbol, ...args: unknown[]) => boolean;
   const replacement = (event: string | symbol, ...args: unknown[]): boolean => {
@@ -27,7 +37,8 @@ export function takeOverEmit(): void {
       whenQuiet();
       return true;
     }
-    if (whenQuiet !== null) return emit(event, ...args);
+    if (leaving && (event === 'uncaughtExceptionMonitor' || event === 'uncaughtException')) return true;
+    if (!forked) return emit(event, ...args);
     if (event === 'uncaughtException') return emitUncaught(() => emit(event, ...args));
     return event === 'exit' ? emitExit(() => emit(event, ...args), args[0]) : emit(event, ...args);
   };
@@ -36,6 +47,7 @@ export function takeOverEmit(): void {
 
 /** In a child, before anything of the program's runs in it. */
 export function takeOverEnds(): void {
+  uncaught = null;
   (process as unknown as { reallyExit: (code?: number) => void }).reallyExit = (code) => {
     native.exitNow(code ?? 0);
   };
@@ -44,10 +56,14 @@ export function takeOverEnds(): void {
       return;
     uncaught = { error };
   });
-  native.onDry((last) => {
-    if (last) process.exit();
-    else process.emit('beforeExit', Number(process.exitCode ?? 0));
-  });
+  // A fork of a fork has the watch already.
+  if (!forked) {
+    native.onDry((last) => {
+      if (last) process.exit();
+      else process.emit('beforeExit', Number(process.exitCode ?? 0));
+    });
+  }
+  forked = true;
 }
 
 function emitUncaught(emit: () => boolean): boolean {

@@ -13,7 +13,7 @@ export function holdStreams(output: number, errors: number): () => void {
   native.fdMove(output, 1);
   native.fdMove(errors, 2);
   const held = names.map((name) => Object.getOwnPropertyDescriptor(process, name)!);
-  const standIns = [new Readable({ read: end }), writer(1), writer(2)];
+  const standIns = [new Readable({ read: streamEnd }), streamWriter(1), streamWriter(2)];
   names.forEach((name, i) => {
     Object.defineProperty(process, name, { configurable: true, enumerable: true, get: () => standIns[i] });
   });
@@ -32,11 +32,13 @@ function leaveStreams(): void {
   closeSync(nothing);
 }
 
-function end(this: Readable): void {
+/** Of a Readable that is empty. */
+export function streamEnd(this: Readable): void {
   this.push(null);
 }
 
-function writer(fd: number): Writable {
+/** Writes at once; what nobody reads is lost. */
+export function streamWriter(fd: number): Writable {
   return new Writable({
     decodeStrings: false,
     write(chunk: string | Uint8Array, _encoding, done) {

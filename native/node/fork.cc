@@ -1,0 +1,108 @@
+// Start method fork for TypeScript: this very process, once more.
+#include <node_api.h>
+
+#include "node/child.h"
+#include "node/dry.h"
+#include "node/environment.h"
+#include "node/loop_fork.h"
+#include "node/texts.h"
+#include "node/unwind.h"
+
+namespace mp::node {
+
+void forget_forkserver();
+
+namespace {
+
+using platform::Failure;
+
+uv_loop_t* loop_of(napi_env env) {
+  uv_loop_t* loop = nullptr;
+  napi_get_uv_event_loop(env, &loop);
+  return loop;
+}
+
+/// forkSelf([stdin, stdout, stderr], newSession, doorbell, endsWithUs): { id, pid }; in the child the id is 0 and the pid
+/// its own. Takes over the doorbell in the parent; in the child it stays open.
+napi_value fork_self(napi_env env, napi_callback_info info) {
+  Args<4> args(env, info);
+  const std::vector<int> streams = to_fds(env, args[0]);
+  const bool new_session = to_bool(env, args[1]);
+  const int doorbell = to_int32(env, args[2]);
+  Environment& e = environment(env);
+  Children* children = children_of(args.data);
+  uv_loop_t* loop = loop_of(env);
+  platform::fork_prepare();
+  platform::Spawned forked;
+  e.waiters.before_fork();
+  loop_before_fork(loop);
+  const Failure failed = platform::process_fork(streams.data(), new_session, &forked);
+  if (!failed && forked.pid == 0) {
+    e.waiters.in_child();
+    if (loop_in_child(loop) != 0) platform::process_exit_now(127);
+    children->leave();
+    forget_forkserver();
+    become_forked();
+    // Who we stood for is the parent's.
+    e.me = 0;
+    napi_value result = object(env);
+    set(env, result, "id", uint32(env, 0));
+    set(env, result, "pid", uint32(env, platform::process_id()));
+    return result;
+  }
+  loop_in_parent(loop);
+  e.waiters.in_parent();
+  if (failed) {
+    platform::close_fd(doorbell);
+    return throw_failure(env, failed);
+  }
+  Child* child = nullptr;
+  if (Failure f = children->add(forked.handle, -1, doorbell, to_bool(env, args[3]), &child))
+    return throw_failure(env, f);
+  napi_value result = object(env);
+  set(env, result, "id", uint32(env, child->id));
+  set(env, result, "pid", uint32(env, forked.pid));
+  return result;
+}
+
+napi_value unblock(napi_env, napi_callback_info) {
+  platform::fork_unblock();
+  return nullptr;
+}
+
+napi_value can(napi_env env, napi_callback_info) { return boolean(env, can_unwind()); }
+
+napi_value threads_rest_(napi_env env, napi_callback_info) { return boolean(env, platform::threads_rest()); }
+
+napi_value drop(napi_env, napi_callback_info) {
+  drop_microtasks();
+  return nullptr;
+}
+
+napi_value leave_stack(napi_env, napi_callback_info) {
+  unwind();
+  return nullptr;
+}
+
+/// exec(file, argv, envp): throws if it returns.
+napi_value exec(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  const std::string file = to_text(env, args[0]);
+  const TextList argv(env, args[1]), envp(env, args[2]);
+  return throw_failure(env,
+                       platform::process_exec(file.c_str(), argv.pointers.data(), envp.pointers.data()));
+}
+
+}  // namespace
+
+void init_fork(napi_env env, napi_value exports, Children* children) {
+  add_function(env, exports, "forkSelf", fork_self, children);
+  add_function(env, exports, "forkUnblock", unblock);
+  add_function(env, exports, "canUnwind", can);
+  add_function(env, exports, "threadsRest", threads_rest_);
+  add_function(env, exports, "dropMicrotasks", drop);
+  add_function(env, exports, "unwind", leave_stack);
+  add_function(env, exports, "exec", exec);
+}
+
+}  // namespace mp::node

@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+/**
+ * npx multiproc run [node options] script [arguments]: the program in a Node that can fork itself, see docs/processes.md.
+ *
+ * This process becomes that Node: standard streams, signals, pid and exit code are the program's own.
+ */
+import { fileURLToPath } from 'node:url';
+import { native } from '../native/load.js';
+import { splitCommand } from '../process/fork/command.js';
+import { forkFlags } from '../process/fork/capable.js';
+
+const usage = `Usage: multiproc run [node options] script [arguments]
+
+Runs a program so that start method 'fork' is available in it: mp.getContext('fork').
+`;
+
+const [command, ...given] = process.argv.slice(2);
+const split = command === 'run' ? splitCommand(given) : null;
+if (split === null) {
+  const asked = command === undefined || command === '--help' || command === '-h';
+  process[asked ? 'stdout' : 'stderr'].write(usage);
+  process.exit(asked ? 0 : 2);
+}
+if (process.platform !== 'linux') {
+  process.stderr.write('multiproc run: forking is possible on Linux only\n');
+  process.exit(1);
+}
+
+const preload = new URL('fork-main.js', import.meta.url).href;
+const flags = [...forkFlags(), `--import=${preload}`];
+const env = {
+  ...process.env,
+  MULTIPROC_RUN: String(flags.length),
+  // Its rings would be shared with the children.
+  UV_USE_IO_URING: '0',
+};
+try {
+  native.exec(
+    process.execPath,
+    [process.execPath, ...flags, ...split.options, split.script, ...split.args],
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`])),
+  );
+} catch (error) {
+  process.stderr.write(`multiproc run: ${fileURLToPath(preload)}: ${String(error)}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,100 @@
+/** Whether this process can fork itself: `npx multiproc run` starts it so, see entry/fork-main.ts. */
+import { createRequire } from 'node:module';
+import { isMainThread } from 'node:worker_threads';
+import { ProcessError } from '../../errors.js';
+import { native } from '../../native/load.js';
+
+/** How long threads of Node's own may take to come to rest. */
+const restMs = 1000;
+
+const waiterThread = 'mp-waiter';
+
+let capable = false;
+/** Threads that Node itself has here, and those that libuv's pool may still start. */
+let ownThreads = 0;
+let poolThreads = 0;
+let workers = 0;
+
+/** What `npx multiproc run` adds to the program's own Node options. V8 gives no work to threads a child has not. */
+export function forkFlags(): string[] {
+  const flags = [
+    '--single-threaded',
+    '--v8-pool-size=1',
+    '--no-memory-reducer',
+    '--no-flush-bytecode',
+    '--expose-internals',
+  ];
+  // A child has not the thread that would open the inspector.
+  if (process.allowedNodeEnvironmentFlags.has('--disable-sigusr1')) flags.push('--disable-sigusr1');
+  return flags;
+}
+
+export function isForkCapable(): boolean {
+  return capable && isMainThread;
+}
+
+/** In a program's main thread, before anything of the program's runs. */
+export function becomeCapable(startPool: () => void): void {
+  const before = threads();
+  startPool();
+  ownThreads = threads();
+  poolThreads = ownThreads - before;
+  process.on('worker', (worker) => {
+    workers++;
+    worker.once('exit', () => {
+      workers--;
+    });
+  });
+  capable = native.canUnwind();
+}
+
+/** In a forked child, which has its own thread, and those it has started since. */
+export function countThreadsAgain(): void {
+  ownThreads = threads() + poolThreads;
+  poolThreads = ownThreads - threads();
+  workers = 0;
+}
+
+/** Throws if a fork now would make a child that hangs. Waits until Node's own threads rest. */
+export function checkMayFork(what: string): void {
+  if (!capable)
+    throw new ProcessError(
+      'ERR_MP_UNSUPPORTED',
+      `${what}: this process cannot fork; start the program with: npx multiproc run <script>`,
+    );
+  if (!isMainThread)
+    throw new ProcessError(
+      'ERR_MP_UNSUPPORTED',
+      `${what}: a worker thread cannot fork; do it in the main thread, or use another start method`,
+    );
+  if (workers > 0 || threads() > ownThreads) {
+    throw new ProcessError(
+      'ERR_MP_THREADS',
+      `${what}: this process runs ${workers > 0 ? 'worker threads' : 'threads of an addon or of workers'}, which a fork does not take along ` +
+        `(${threadNames().join(', ')}); end them before, start them after, or use another start method`,
+    );
+  }
+  const until = performance.now() + restMs;
+  while (!native.threadsRest()) {
+    if (performance.now() < until) continue;
+    throw new ProcessError(
+      'ERR_MP_THREADS',
+      `${what}: Node's own threads were busy for ${restMs} ms, and a child forked now could wait for what they hold; ` +
+        'try again when file, crypto and zlib calls under way are done',
+    );
+  }
+}
+
+function threadNames(): string[] {
+  return native
+    .threadNames()
+    .split('\n')
+    .filter((name) => name !== '' && name !== waiterThread);
+}
+
+function threads(): number {
+  return threadNames().length;
+}
+
+/** A module of Node's that --expose-internals gives. */
+export const internalModule = createRequire(import.meta.url) as (name: string) => unknown;

@@ -1,0 +1,157 @@
+/**
+ * Start method fork: this process, with its whole heap, once more.
+ *
+ * start() forks where it is called, so that the pid exists when it returns. The child is then in the middle of what its
+ * parent was doing. It takes away whatever would go on from there (turns.ts, the handles of the event loop), mends what
+ * forked processes must mend, and leaves the stack for its event loop, where its target is run.
+ */
+import { ProcessError } from '../../errors.js';
+import { arenaDescriptor, enterAfterFork, pinAll } from '../../memory/arena.js';
+import { native } from '../../native/load.js';
+import { forgetTasks } from '../../sync/after-fork.js';
+import { leaveChildren, watchExit } from '../child.js';
+import type { Identity } from '../launch.js';
+import { setChildFds } from '../launch.js';
+import { Letter } from '../letter.js';
+import { ignoreUncaught, takeOverEnds } from '../forkserver/ends.js';
+import { drawAnew } from '../forkserver/random.js';
+import { takeIdentity, takeSurroundings } from '../forkserver/surroundings.js';
+import { mendWorkers } from '../forkserver/threads.js';
+import type { CheckedOptions } from '../options.js';
+import type { Started } from '../start.js';
+import { closeStdio, openStdio, streamsOf } from '../stdio.js';
+import { Work } from '../work.js';
+import { checkMayFork, countThreadsAgain } from './capable.js';
+import { aroundFork, runChildHooks } from './hooks.js';
+import { renewStreams } from './streams.js';
+import { dropTurns, leave } from './turns.js';
+
+export interface Fork {
+  identity: Identity;
+  parentOwner: number;
+  options: CheckedOptions;
+  /** In the child, on its own event loop: does the work. */
+  run: () => unknown;
+  /** In the child: forgets who else its parent has started, and becomes the object that runs. */
+  become: () => void;
+}
+
+/** Returns in the parent only. After an error nothing is left. */
+export function forkSelf(fork: Fork, what: string): Started {
+  const { options } = fork;
+  checkMayFork(what);
+  if (options.execArgv !== undefined)
+    throw new ProcessError(
+      'ERR_MP_UNSUPPORTED',
+      `${what}: execArgv cannot be given to a forked process, which runs already; use another start method`,
+    );
+  arenaDescriptor();
+  const unpin = pinAll();
+  const undo: (() => void)[] = [unpin];
+  try {
+    const letter = Letter.write(new Uint8Array(), !options.detached);
+    undo.push(() => {
+      letter.close();
+    });
+    const stdio = openStdio(options.stdio, what);
+    undo.push(() => {
+      closeStdio(stdio);
+    });
+    const parent = native.processSelf();
+    const ppid = process.pid;
+    const doorbell = native.bellCreate();
+    let hookError: { error: unknown } | null = null;
+    const forked = aroundFork(
+      {
+        fork: () => native.forkSelf(stdio.fds, options.detached, doorbell, !options.detached),
+        isChild: ({ id }) => id === 0,
+      },
+      (error) => {
+        hookError ??= { error };
+      },
+    );
+    if (forked.id === 0) {
+      closeStdio(stdio);
+      becomeChild(fork, forked.pid, ppid, { letter: letter.fd, doorbell, parent });
+    }
+    // It runs already, so start() does not fail: the program's own error is reported as such.
+    if (hookError !== null) reportLater((hookError as { error: unknown }).error);
+    return { ...forked, letter, unpin, streams: streamsOf(stdio) };
+  } catch (error) {
+    for (const step of undo.reverse()) step();
+    throw error;
+  }
+}
+
+function reportLater(error: unknown): void {
+  setImmediate(() => {
+    throw error;
+  });
+}
+
+function becomeChild(
+  fork: Fork,
+  pid: number,
+  ppid: number,
+  fds: { letter: number; doorbell: number; parent: number },
+): never {
+  let failed: { error: unknown } | null = null;
+  try {
+    takeIdentity(pid, ppid);
+    dropListeners();
+    dropTurns();
+    native.forkUnblock();
+    drawAnew();
+    takeOverEnds();
+    watchExit();
+    mendWorkers();
+    renewStreams();
+    forgetTasks();
+    leaveChildren();
+    fork.become();
+    setChildFds(fds);
+  } catch (error) {
+    failed = { error };
+  }
+  const letter = Letter.open(fds.letter);
+  if (letter.follows) native.processFollow(fds.parent);
+  countThreadsAgain();
+  ignoreUncaught(true);
+  setImmediate(() => {
+    ignoreUncaught(false);
+    void begin(fork, letter, failed);
+  });
+  leave();
+}
+
+async function begin(
+  { identity, parentOwner, options, run }: Fork,
+  letter: Letter,
+  failed: { error: unknown } | null,
+): Promise<void> {
+  await new Work(letter).performForked({ identity, parentOwner }, () => {
+    enterAfterFork();
+    if (failed !== null) throw failed.error;
+    takeOptions(options);
+    runChildHooks();
+    return run;
+  });
+}
+
+/** The rest is as in the parent. */
+function takeOptions({ env, cwd }: CheckedOptions): void {
+  takeSurroundings({
+    argv: process.argv.slice(1),
+    env: (env ?? process.env) as Record<string, string>,
+    cwd: cwd ?? null,
+    umask: null,
+  });
+}
+
+/** What Node itself listens for must stay; the rest is of the process that registered it. */
+const kept = new Set<string | symbol>(['newListener', 'removeListener', 'warning', 'worker']);
+
+function dropListeners(): void {
+  for (const event of process.eventNames()) if (!kept.has(event)) process.removeAllListeners(event);
+  process.exitCode = undefined;
+}
