@@ -79,7 +79,37 @@ napi_value drop(napi_env, napi_callback_info) {
   return nullptr;
 }
 
-napi_value leave_stack(napi_env, napi_callback_info) {
+/// What a child does first, on its own event loop.
+struct Beginning {
+  napi_env env;
+  napi_ref function;
+  napi_async_context context;
+  uv_idle_t idle;
+};
+
+void on_begin(uv_idle_t* idle) {
+  auto* b = static_cast<Beginning*>(idle->data);
+  uv_close(reinterpret_cast<uv_handle_t*>(idle),
+           [](uv_handle_t* handle) { delete static_cast<Beginning*>(handle->data); });
+  unwound_at_loop();
+  napi_handle_scope scope;
+  napi_open_handle_scope(b->env, &scope);
+  napi_value function, global;
+  napi_get_reference_value(b->env, b->function, &function);
+  napi_get_global(b->env, &global);
+  napi_make_callback(b->env, b->context, global, function, 0, nullptr, nullptr);
+  napi_close_handle_scope(b->env, scope);
+}
+
+/// unwind(begin): the running JavaScript ends; then begin() is called from the event loop. It must not throw.
+napi_value leave_stack(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  auto* b = new Beginning{env, nullptr, nullptr, {}};
+  napi_create_reference(env, args[0], 1, &b->function);
+  napi_async_init(env, nullptr, string(env, "multiproc.fork"), &b->context);
+  uv_idle_init(loop_of(env), &b->idle);
+  b->idle.data = b;
+  uv_idle_start(&b->idle, on_begin);
   unwind();
   return nullptr;
 }

@@ -31,7 +31,7 @@ const V8& v8() {
   return functions;
 }
 
-/// No JavaScript is on the stack any more: what comes next is to run. Older V8 needs to be told.
+/// No JavaScript is on the stack any more: what comes next is to run. V8 up to 11 needs to be told.
 void unwound(Isolate* isolate) {
   v8().not_at_bottom(isolate, unwound);
   v8().cancel(isolate);
@@ -53,6 +53,8 @@ void drop_microtasks() {
   v8().run(isolate);
   v8().cancel(isolate);
 }
+
+void unwound_at_loop() { v8().cancel(v8().isolate()); }
 
 void unwind() {
   v8().at_bottom(v8().isolate(), unwound);

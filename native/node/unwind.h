@@ -12,5 +12,7 @@ bool can_unwind();
 void drop_microtasks();
 /// The running JavaScript ends at its next function call or turn of a loop; no catch or finally of it runs.
 void unwind();
+/// The event loop is reached: JavaScript runs as ever. V8 may still be about to end what comes next.
+void unwound_at_loop();
 
 }  // namespace mp::node

@@ -84,8 +84,8 @@ export interface ProcessBinding {
   canUnwind(): boolean;
   /** Microtasks that wait now never run, nor do those that the running one would. */
   dropMicrotasks(): void;
-  /** Ends the running JavaScript at its next turn of a loop, up to the event loop. */
-  unwind(): void;
+  /** Ends the running JavaScript at its next turn of a loop, up to the event loop, which then calls `begin`. */
+  unwind(begin: () => void): void;
   /** Whether all other threads of this process sleep. */
   threadsRest(): boolean;
   /** Makes this process another program. */

@@ -117,11 +117,10 @@ function becomeChild(
   if (letter.follows) native.processFollow(fds.parent);
   countThreadsAgain();
   ignoreUncaught(true);
-  setImmediate(() => {
+  leave(() => {
     ignoreUncaught(false);
     void begin(fork, letter, failed);
   });
-  leave();
 }
 
 async function begin(

@@ -54,10 +54,10 @@ export function dropTurns(): void {
   dropTimers();
 }
 
-/** Ends the JavaScript that runs, up to the event loop: no catch and no finally of it runs. */
-export function leave(): never {
+/** Ends the JavaScript that runs: no catch and no finally of it is run. Then the event loop calls `begin`. */
+export function leave(begin: () => void): never {
   clearAsyncIds();
-  native.unwind();
+  native.unwind(begin);
   for (;;);
 }
 
