@@ -84,12 +84,12 @@ struct Beginning {
   napi_env env;
   napi_ref function;
   napi_async_context context;
-  uv_idle_t idle;
+  uv_timer_t timer;
 };
 
-void on_begin(uv_idle_t* idle) {
-  auto* b = static_cast<Beginning*>(idle->data);
-  uv_close(reinterpret_cast<uv_handle_t*>(idle),
+void on_begin(uv_timer_t* timer) {
+  auto* b = static_cast<Beginning*>(timer->data);
+  uv_close(reinterpret_cast<uv_handle_t*>(timer),
            [](uv_handle_t* handle) { delete static_cast<Beginning*>(handle->data); });
   unwound_at_loop();
   napi_handle_scope scope;
@@ -107,9 +107,14 @@ napi_value leave_stack(napi_env env, napi_callback_info info) {
   auto* b = new Beginning{env, nullptr, nullptr, {}};
   napi_create_reference(env, args[0], 1, &b->function);
   napi_async_init(env, nullptr, string(env, "multiproc.fork"), &b->context);
-  uv_idle_init(loop_of(env), &b->idle);
-  b->idle.data = b;
-  uv_idle_start(&b->idle, on_begin);
+  uv_loop_t* loop = loop_of(env);
+  uv_timer_init(loop, &b->timer);
+  b->timer.data = b;
+  // Before all other timers: Node's would be called while V8 still refuses to run anything.
+  const uint64_t now = loop->time;
+  loop->time = 0;
+  uv_timer_start(&b->timer, on_begin, 0, 0);
+  loop->time = now;
   unwind();
   return nullptr;
 }

@@ -31,11 +31,8 @@ const V8& v8() {
   return functions;
 }
 
-/// No JavaScript is on the stack any more: what comes next is to run. V8 up to 11 needs to be told.
-void unwound(Isolate* isolate) {
-  v8().not_at_bottom(isolate, unwound);
-  v8().cancel(isolate);
-}
+/// No JavaScript is on the stack any more: what comes next is to run. V8 up to 11 needs to be told, and not only once.
+void unwound(Isolate* isolate) { v8().cancel(isolate); }
 
 }  // namespace
 
@@ -54,7 +51,11 @@ void drop_microtasks() {
   v8().cancel(isolate);
 }
 
-void unwound_at_loop() { v8().cancel(v8().isolate()); }
+void unwound_at_loop() {
+  Isolate* isolate = v8().isolate();
+  v8().not_at_bottom(isolate, unwound);
+  v8().cancel(isolate);
+}
 
 void unwind() {
   v8().at_bottom(v8().isolate(), unwound);
