@@ -11,6 +11,7 @@
 namespace mp::node {
 
 void forget_forkserver();
+void processes_begin_anew();
 
 namespace {
 
@@ -43,6 +44,7 @@ napi_value fork_self(napi_env env, napi_callback_info info) {
     children->leave();
     forget_forkserver();
     become_forked();
+    processes_begin_anew();
     // Who we stood for is the parent's.
     e.me = 0;
     napi_value result = object(env);
@@ -94,7 +96,9 @@ void on_begin(uv_timer_t* timer) {
   unwound_at_loop();
   napi_handle_scope scope;
   napi_open_handle_scope(b->env, &scope);
-  napi_value function, global;
+  // What ended the JavaScript of a parent that was forked in its own beginning.
+  napi_value function, global, left_over;
+  napi_get_and_clear_last_exception(b->env, &left_over);
   napi_get_reference_value(b->env, b->function, &function);
   napi_get_global(b->env, &global);
   napi_make_callback(b->env, b->context, global, function, 0, nullptr, nullptr);

@@ -204,6 +204,9 @@ napi_value process_start(napi_env env, napi_callback_info info) {
 
 }  // namespace
 
+/// In a forked child, which has started none.
+void processes_begin_anew() { started_processes.store(0); }
+
 void init_files(napi_env env, napi_value exports);
 void init_fork(napi_env env, napi_value exports, Children* children);
 void init_fork_request(napi_env env, napi_value exports, Children* children);

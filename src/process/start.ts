@@ -103,7 +103,7 @@ export function checkTexts(texts: string[], what: string): void {
   }
 }
 
-function checkDirectory(path: string, what: string): void {
+export function checkDirectory(path: string, what: string): void {
   try {
     if (!statSync(path).isDirectory()) throw Object.assign(new Error('Not a directory'), { code: 'ENOTDIR' });
     accessSync(path, constants.X_OK);
@@ -122,7 +122,7 @@ function checkDirectory(path: string, what: string): void {
 }
 
 /** What the system refused, with what we asked of it. */
-function asProcessError(error: unknown, options: CheckedOptions, what: string): unknown {
+export function asProcessError(error: unknown, options: CheckedOptions, what: string): unknown {
   const { errno, syscall, message } = error as { errno?: unknown; syscall?: unknown; message?: string };
   if (error instanceof ProcessError || typeof errno !== 'string' || typeof syscall !== 'string') return error;
   const asked =

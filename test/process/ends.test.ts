@@ -11,10 +11,10 @@ const piped = (target, more) => new mp.Process({ target, stdio: ['ignore', 'pipe
 const said = async (p) => { for await (const text of p.stdout) return String(text).trim(); };
 `;
 
-forEachStartMethod(({ runScript, env }) => {
+forEachStartMethod(({ runScript, env, launcher }) => {
   /** Runs a script that prints pids, ends it with a signal once it has, and gives the pids. */
   async function endedBy(signal: NodeJS.Signals, source: string): Promise<number[]> {
-    const parent = spawn(process.execPath, [scriptFile(head + source)], {
+    const parent = spawn(process.execPath, [...launcher, scriptFile(head + source)], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, ...env },
     });

@@ -10,6 +10,8 @@ export interface ScriptOptions {
   args?: string[];
   env?: Record<string, string>;
   execArgv?: string[];
+  /** Whether it is run by `multiproc run`, so that it can fork. */
+  forkCapable?: boolean;
   /** Of a script given as source: mjs by default. */
   extension?: 'mjs' | 'cjs' | 'js' | 'ts';
   cwd?: string;
@@ -35,6 +37,9 @@ export function scriptFile(source: string, extension = 'mjs'): string {
   return file;
 }
 
+/** Before a script's file: `multiproc run`. */
+export const runCommand = [fileURLToPath(new URL('../../lib/entry/run.js', import.meta.url)), 'run'];
+
 /** Runs a file (URL) or source (text) to its end, whatever that is. */
 export async function runScript(script: string | URL, options: ScriptOptions = {}): Promise<ScriptEnd> {
   const { timeout = 30_000, args = [], execArgv = [], extension, cwd } = options;
@@ -43,7 +48,8 @@ export async function runScript(script: string | URL, options: ScriptOptions = {
   // The runner's own settings are none of the script's business.
   for (const name of Object.keys(env))
     if (/^(VITEST|NODE_OPTIONS$)/.test(name) && !options.env?.[name]) delete env[name];
-  const child = spawn(process.execPath, [...execArgv, file, ...args], {
+  const launcher = options.forkCapable === true ? runCommand : [];
+  const child = spawn(process.execPath, [...launcher, ...execArgv, file, ...args], {
     env,
     cwd,
     detached: true,

@@ -2,7 +2,7 @@
 import { describe as group } from 'vitest';
 import * as child from './child.js';
 
-export type StartMethod = 'spawn' | 'forkserver';
+export type StartMethod = 'spawn' | 'forkserver' | 'fork';
 
 /** The runners of child.ts, with a start method for what they run. */
 export interface Runners {
@@ -10,16 +10,24 @@ export interface Runners {
   env: { MULTIPROC_START_METHOD: StartMethod };
   runScript: typeof child.runScript;
   runJson: typeof child.runJson;
+  /** Node's arguments before a script's file. */
+  launcher: string[];
 }
 
 export function forEachStartMethod(body: (runners: Runners) => void): void {
-  for (const method of ['spawn', 'forkserver'] as const) {
+  for (const method of ['spawn', 'forkserver', 'fork'] as const) {
     const env = { MULTIPROC_START_METHOD: method };
-    const also = (options: child.ScriptOptions = {}) => ({ ...options, env: { ...env, ...options.env } });
+    const forkCapable = method === 'fork';
+    const also = (options: child.ScriptOptions = {}) => ({
+      forkCapable,
+      ...options,
+      env: { ...env, ...options.env },
+    });
     group(method, () => {
       body({
         method,
         env,
+        launcher: forkCapable ? child.runCommand : [],
         runScript: (script, options) => child.runScript(script, also(options)),
         runJson: (script, options) => child.runJson(script, also(options)),
       });

@@ -18,7 +18,7 @@ import { drawAnew } from '../forkserver/random.js';
 import { takeIdentity, takeSurroundings } from '../forkserver/surroundings.js';
 import { mendWorkers } from '../forkserver/threads.js';
 import type { CheckedOptions } from '../options.js';
-import type { Started } from '../start.js';
+import { asProcessError, checkDirectory, checkTexts, type Started } from '../start.js';
 import { closeStdio, openStdio, streamsOf } from '../stdio.js';
 import { Work } from '../work.js';
 import { checkMayFork, countThreadsAgain } from './capable.js';
@@ -45,6 +45,8 @@ export function forkSelf(fork: Fork, what: string): Started {
       'ERR_MP_UNSUPPORTED',
       `${what}: execArgv cannot be given to a forked process, which runs already; use another start method`,
     );
+  if (options.cwd !== undefined) checkDirectory(options.cwd, what);
+  checkTexts(Object.entries(options.env ?? {}).flatMap(([name, value]) => [name, value ?? '']), what);
   arenaDescriptor();
   const unpin = pinAll();
   const undo: (() => void)[] = [unpin];
@@ -79,7 +81,7 @@ export function forkSelf(fork: Fork, what: string): Started {
     return { ...forked, letter, unpin, streams: streamsOf(stdio) };
   } catch (error) {
     for (const step of undo.reverse()) step();
-    throw error;
+    throw asProcessError(error, options, what);
   }
 }
 
