@@ -429,10 +429,10 @@ lock_release:
         HOLDS(false, "broken: L3, somebody else changed the owner\n");
 #endif
         goto again
-#ifdef MENDED
-      :: owner_of(w) == owner && (w & STARVING) && owner == me -> goto hand_over
-#else
+#ifdef BREAK_BEHALF
       :: owner_of(w) == owner && (w & STARVING) -> goto hand_over
+#else
+      :: owner_of(w) == owner && (w & STARVING) && owner == me -> goto hand_over
 #endif
       :: else
       fi
