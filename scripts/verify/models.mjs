@@ -153,10 +153,9 @@ export const models = [
       },
       { title: 'nobody watches the others', breach: 'M5', defines: [...conditionBusy, 'BREAK_WATCH'] },
       {
-        title: 'a notify rings after it has granted',
+        title: 'who takes a latch over rings nobody',
         breach: 'C2',
-        defines: [...conditionBusy, 'BREAK_RING'],
-        open: true,
+        defines: [...conditionBusy, 'BREAK_REPAIR'],
       },
       {
         title: 'who does not want its notify is done before it gives it on',

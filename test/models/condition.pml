@@ -220,10 +220,6 @@ inline may_die_granting(from) {
 #endif
 
 inline grant(s, stamp, from) {
-#ifndef BREAK_RING
-  bell[s]++; put(rung, s);
-  may_die_here(); /* monitor.rung */
-#endif
 #ifdef BREAK_STAMP
   notified[s] = stamp;
 #else
@@ -239,10 +235,8 @@ inline grant(s, stamp, from) {
   turn[s] = next_ticket; next_ticket++;
   sum--;
   may_die_granting(from);
-#ifdef BREAK_RING
   bell[s]++; put(rung, s);
-#endif
-  may_die_granting(from)
+  may_die_granting(from) /* monitor.rung */
 }
 
 #define forget_task(t) ticket[t] = 0; began[t] = 0; ends[t] = NEVER; told[t] = false
@@ -386,6 +380,19 @@ inline unpark_one(sleepers) {
   fi
 }
 
+/* Latched::repair: the dead one may have died between a change of a seat and its bell. */
+#define RING(s)                                            \
+  if                                                       \
+  :: has(linked, s) -> bell[s]++; put(rung, s); may_die_here() \
+  :: else                                                  \
+  fi;
+inline ring_all() {
+#ifndef BREAK_REPAIR
+  EACH_SEAT(RING)
+#endif
+  skip
+}
+
 /* Only so that states that differ in nothing else are one. */
 #define FORGET(s)                                     \
   if                                                  \
@@ -519,7 +526,7 @@ latched:
     x = latch;
     latch = as;
     if
-    :: x != 0 -> mourn()
+    :: x != 0 -> mourn(); ring_all()
     :: else
     fi;
     x = 0;
