@@ -4,7 +4,7 @@
  * Needs spin and a C compiler; without them it says so and is content. Builds below build/verify. See docs/building.md.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -70,12 +70,19 @@ async function search(folder) {
   return facts;
 }
 
+/** Writes down what led to a breach, step by step. */
+async function tell(model, { defines }, folder) {
+  const args = ['-t', '-p', '-g', '-l', ...defines.map((name) => `-D${name}`), `${model}.pml`];
+  writeFileSync(join(folder, 'story.txt'), (await run('spin', args, folder)).printed);
+}
+
 const took = ({ states, seconds }) => `${states.toLocaleString('en')} states, ${seconds} s`;
 
 async function verify(model, checked) {
   const folder = await build(model, checked, '-O2');
   const facts = await search(folder);
   const problem = facts.breach ?? facts.incomplete;
+  if (facts.breach !== null) await tell(model, checked, folder);
   if (problem === null) return [true, `ok     ${model}: ${checked.title}: ${took(facts)}`];
   return [false, `FAILED ${model}: ${checked.title}: ${problem}\n       ${relative(root, folder)}`];
 }

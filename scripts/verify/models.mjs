@@ -32,7 +32,6 @@ export const models = [
         title: 'three starve, one of them comes twice, one dies',
         defines: ['PARTICIPANTS=3', 'AGAIN=1', 'STARVE', 'KILLS=1'],
       },
-      { title: 'three starve, each comes twice', defines: ['PARTICIPANTS=3', 'ATTEMPTS=2', 'STARVE'] },
       {
         title: 'three give up, each comes twice, one dies',
         defines: ['PARTICIPANTS=3', 'ATTEMPTS=2', 'WITHDRAW', 'KILLS=1'],
@@ -122,7 +121,7 @@ export const models = [
         defines: ['ENVIRONMENTS=3', 'TIMEOUTS', 'ABORTS', 'KILLS=2'],
       },
       { title: 'three, with timeouts, one twice, and one dies', defines: conditionBusy },
-      { title: 'four, and two die', defines: ['ENVIRONMENTS=4', 'KILLS=2'] },
+      { title: 'four, and one dies', defines: ['ENVIRONMENTS=4', 'KILLS=1'] },
       {
         title: 'two of two tasks each, with timeouts and aborts, and one dies',
         defines: ['ENVIRONMENTS=2', 'TASKS=2', 'OPERATIONS=2', 'GIVEN_ON=4', 'TIMEOUTS', 'ABORTS', 'KILLS=1'],
@@ -153,10 +152,9 @@ export const models = [
       },
       { title: 'nobody watches the others', breach: 'M5', defines: [...conditionBusy, 'BREAK_WATCH'] },
       {
-        title: 'a notify rings after it has granted',
+        title: 'who takes a latch over rings nobody',
         breach: 'C2',
-        defines: [...conditionBusy, 'BREAK_RING'],
-        open: true,
+        defines: [...conditionBusy, 'BREAK_REPAIR'],
       },
       {
         title: 'who does not want its notify is done before it gives it on',

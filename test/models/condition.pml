@@ -18,9 +18,11 @@
  *   C3   a notify that dies with its task is passed on if somebody waits who waited when it was made (lost);
  *        no wait ends with true that no notify was made for, after it began (spurious)
  *   M2   the sum of those who wait is exact when nobody has the latch
- *   M5   nobody sleeps beside a death: all is swept without the ceiling, unless the death came between counting oneself
- *        and parking (see `excused`)
+ *   M5   nobody sleeps beside a death: all is swept without the ceiling, but for what `excused` says
  *   end  everybody is at home in the end: no notify waits for a waiter, nor for anything else
+ *
+ * -D: the sizes below; what else happens: TIMEOUTS, ABORTS; ONE_BY_ONE: each notify is for one task. BREAK_*: broken on
+ * purpose, and to be found out. scripts/verify/models.mjs says which of them run together.
  */
 
 #ifndef ENVIRONMENTS
@@ -92,11 +94,12 @@ bool told[ALL_TASKS];
 /* What only the checks look at: notifies are numbered 1 ... in the order in which they are made. */
 #define MADE_MOST (NOTIFIES + GIVEN_ON + 2)
 byte made_last;
-byte made[MADE_MOST];           /* how many were notified by it */
-byte began[ALL_TASKS];          /* the last notify before the wait began */
-byte ended[MADE_MOST];          /* waits that ended with a notify and began after notify n */
-byte unit[SIZE * MADE_MOST];    /* of which notifies a seat's grants are */
-bool excused;                   /* somebody parked when another was dead and not swept yet */
+byte made[MADE_MOST];        /* how many were notified by it */
+byte began[ALL_TASKS];       /* the last notify before the wait began */
+byte ended[MADE_MOST];       /* waits that ended with a notify and began after notify n */
+byte unit[SIZE * MADE_MOST]; /* of which notifies a seat's grants are */
+/* The ceiling may be needed: somebody parked when another was dead and not swept, or the mark woke one who does not sweep. */
+bool excused;
 byte notifies = NOTIFIES;
 
 #define HOLDS(condition, text) if :: (condition) :: else -> printf(text); assert(false) fi
@@ -220,10 +223,6 @@ inline may_die_granting(from) {
 #endif
 
 inline grant(s, stamp, from) {
-#ifndef BREAK_RING
-  bell[s]++; put(rung, s);
-  may_die_here(); /* monitor.rung */
-#endif
 #ifdef BREAK_STAMP
   notified[s] = stamp;
 #else
@@ -239,15 +238,15 @@ inline grant(s, stamp, from) {
   turn[s] = next_ticket; next_ticket++;
   sum--;
   may_die_granting(from);
-#ifdef BREAK_RING
   bell[s]++; put(rung, s);
-#endif
-  may_die_granting(from)
+  may_die_granting(from) /* monitor.rung */
 }
 
 #define forget_task(t) ticket[t] = 0; began[t] = 0; ends[t] = NEVER; told[t] = false
 #define FORGET_TASK_OF_X(n) state[task(x, n)] = NONE; forget_task(task(x, n));
-#define FORGET_DEAD EACH_TASK(FORGET_TASK_OF_X) granted[x] = 0; bell[x] = 0; heard[x] = 0; since[x] = 0; turn[x] = 0; notified[x] = 0;
+#define FORGET_DEAD                                                                                 \
+  EACH_TASK(FORGET_TASK_OF_X)                                                                       \
+  granted[x] = 0; bell[x] = 0; heard[x] = 0; since[x] = 0; turn[x] = 0; notified[x] = 0;
 
 /* Latched::mourn: environment x. */
 inline mourn() {
@@ -386,6 +385,19 @@ inline unpark_one(sleepers) {
   fi
 }
 
+/* Latched::repair: the dead one may have died between a change of a seat and its bell. */
+#define RING(s)                                            \
+  if                                                       \
+  :: has(linked, s) -> bell[s]++; put(rung, s); may_die_here() \
+  :: else                                                  \
+  fi;
+inline ring_all() {
+#ifndef BREAK_REPAIR
+  EACH_SEAT(RING)
+#endif
+  skip
+}
+
 /* Only so that states that differ in nothing else are one. */
 #define FORGET(s)                                     \
   if                                                  \
@@ -454,7 +466,8 @@ end_home:
   /* With the lock. */
 inside:
   if
-#define WAIT(n) :: atomic { state[task(me, n)] == NONE && (n == 0 || (state[task(me, 0)] != NONE && may_have_two(me))) -> self = n; what = ENTER; goto latched }
+#define is_next_task(n) (state[task(me, n)] == NONE && (n == 0 || (state[task(me, 0)] != NONE && may_have_two(me))))
+#define WAIT(n) :: atomic { is_next_task(n) -> self = n; what = ENTER; goto latched }
   EACH_TASK(WAIT)
   :: atomic {
       notifies > 0 && me >= NOTIFIER -> notifies--;
@@ -519,7 +532,7 @@ latched:
     x = latch;
     latch = as;
     if
-    :: x != 0 -> mourn()
+    :: x != 0 -> mourn(); ring_all()
     :: else
     fi;
     x = 0;

@@ -22,13 +22,14 @@
  *   L1         a sleeper has WAITERS, or somebody on the way who will wake one or set the bit again, or the ceiling
  *   L3         only the owner, or who found it dead, changes the owner of a held lock
  *   L4         who has left is not handed to
- *   L6         who is handed the lock waits for it, or is dead; nobody's claim outlives its attempt
+ *   L6         who is handed the lock waits for it, or has it, or is dead; nobody's claim outlives its attempt
  *   ceiling    nobody needs it unless a death excuses that (see `death`), and then it helps
  *   end        everybody ends; then the lock is free or its owner dead, and no living one's claim is left
  *
- * -D: PARTICIPANTS (2 to 4), ATTEMPTS of each, KILLS (of participant 1, then 2: all are alike); what else happens: STARVE,
- * WITHDRAW, ABANDON, FORCED (others release what one holds: nothing is exclusive then), SWEEP, POLLED (deaths wake nobody).
- * BREAK_*: broken on purpose, and to be found out. scripts/verify/models.mjs says which of them run together.
+ * -D: PARTICIPANTS (2 to 4), ATTEMPTS of each (AGAIN: so many more of participant 2), KILLS (of participant 1, then 2: all
+ * are alike); what else happens: STARVE, WITHDRAW, ABANDON, FORCED (others release what one holds: nothing is exclusive
+ * then), SWEEP, POLLED (deaths wake nobody). BREAK_*: broken on purpose, and to be found out. scripts/verify/models.mjs says
+ * which of them run together.
  */
 
 #ifndef PARTICIPANTS
