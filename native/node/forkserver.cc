@@ -13,18 +13,17 @@ namespace {
 using platform::Failure;
 using platform::ForkTurn;
 
+/// [kind, go, channel, pid, requester, ...fds]: an object's shape would be made anew in each child.
 napi_value value_of(napi_env env, const ForkTurn& turn) {
-  napi_value result = object(env), fds;
-  set(env, result, "kind", uint32(env, turn.kind));
-  napi_create_array(env, &fds);
-  for (int i = 0; i < turn.fd_count; ++i)
-    napi_set_element(env, fds, static_cast<uint32_t>(i), int32(env, turn.fds[i]));
-  set(env, result, "fds", fds);
-  set(env, result, "go", int32(env, turn.go));
-  set(env, result, "channel", int32(env, turn.channel));
-  set(env, result, "pid", uint32(env, platform::process_id()));
-  set(env, result, "requester", uint32(env, turn.requester));
-  return result;
+  const int32_t numbers[] = {static_cast<int32_t>(turn.kind), turn.go, turn.channel,
+                             static_cast<int32_t>(platform::process_id()),
+                             static_cast<int32_t>(turn.requester)};
+  napi_value list;
+  napi_create_array(env, &list);
+  uint32_t at = 0;
+  for (const int32_t number : numbers) napi_set_element(env, list, at++, int32(env, number));
+  for (int i = 0; i < turn.fd_count; ++i) napi_set_element(env, list, at++, int32(env, turn.fds[i]));
+  return list;
 }
 
 /// forkServe(channel, refusal, wait): see platform::fork_serve. In a child the event loop is its own when it returns.

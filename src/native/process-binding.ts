@@ -8,16 +8,15 @@ export const childWaited = { running: 0, ended: 1, interrupted: 2 } as const;
 /** How a turn of a forkserver ended; the numbers are native/platform/platform.h's ForkTurn. */
 export const forkTurn = { idle: 0, over: 1, told: 2, child: 3 } as const;
 
-export interface ForkTurn {
-  kind: number;
-  /** Of what a requester told, or sent to its child. */
-  fds: number[];
-  /** The rest is a child's: what tells whether its requester knows of it, and a channel to the server. */
-  go: number;
-  channel: number;
-  pid: number;
-  requester: number;
-}
+/** What tells a child whether its requester knows of it (go), its channel to the server, who it is, and what was sent. */
+export type ForkTurn = [
+  kind: number,
+  go: number,
+  channel: number,
+  pid: number,
+  requester: number,
+  ...fds: number[],
+];
 
 export interface ProcessBinding {
   /** One function for the events of all children of this environment. */

@@ -11,8 +11,9 @@ import { drawAnew } from './random.js';
 import { takeIdentity } from './surroundings.js';
 import { mendWorkers } from './threads.js';
 
-export function becomeForked({ fds, go, channel, pid, requester }: ForkTurn, loaded: Iterable<string>): void {
-  const [letterFd, doorbell, parent] = fds as [number, number, number];
+export function becomeForked(turn: ForkTurn, loaded: Iterable<string>): void {
+  const [, go, channel, pid, requester, letterFd, doorbell, parent] = turn as Required<ForkTurn> &
+    Record<5 | 6 | 7, number>;
   takeIdentity(pid, requester);
   drawAnew();
   takeOverEnds();

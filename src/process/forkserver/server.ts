@@ -27,6 +27,8 @@ const serverFd = { arena: 3, channel: 4 } as const;
 /** How long modules may take to let go of the event loop. */
 const settleMs = 1000;
 const askAgainMs = 20;
+/** In a turn, after its other numbers. */
+const firstFd = 5;
 
 const loaded = new Set<string>();
 /** Why nothing is forked; null: it is. */
@@ -65,13 +67,14 @@ function quiet(): void {
 }
 
 function act(turn: ForkTurn): void {
-  if (turn.kind === forkTurn.over) {
+  const [kind] = turn;
+  if (kind === forkTurn.over) {
     runOwnListeners();
     native.exitNow(0);
   }
   // Node asks again only after its event loop has had something to do.
-  if (turn.kind === forkTurn.told) setImmediate(() => void load(turn.fds));
-  if (turn.kind === forkTurn.child) {
+  if (kind === forkTurn.told) setImmediate(() => void load(turn.slice(firstFd)));
+  if (kind === forkTurn.child) {
     onQuiet(null);
     becomeForked(turn, loaded);
   }
