@@ -38,7 +38,7 @@ napi_value serve(napi_env env, napi_callback_info info) {
   if (Failure f = platform::fork_serve(to_int32(env, args[0]),
                                        type == napi_string ? refusal.c_str() : nullptr, wait, &turn))
     return throw_failure(env, f);
-  if (turn.kind == ForkTurn::child) {
+  if (turn.kind == ForkTurn::child || turn.kind == ForkTurn::spare) {
     uv_loop_t* loop = nullptr;
     napi_get_uv_event_loop(env, &loop);
     if (const int code = uv_loop_fork(loop)) return throw_failure(env, {-code, "uv_loop_fork"});
@@ -46,6 +46,14 @@ napi_value serve(napi_env env, napi_callback_info info) {
     // The thread it stood for is the server's.
     environment(env).me = 0;
   }
+  return value_of(env, turn);
+}
+
+/// forkTake(channel): a spare's turn as a child's.
+napi_value take(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  ForkTurn turn;
+  platform::fork_take(to_int32(env, args[0]), &turn);
   return value_of(env, turn);
 }
 
@@ -95,6 +103,7 @@ napi_value on_dry(napi_env env, napi_callback_info info) {
 
 void init_forkserver(napi_env env, napi_value exports) {
   add_function(env, exports, "forkServe", serve);
+  add_function(env, exports, "forkTake", take);
   add_function(env, exports, "forkConfirmed", confirmed);
   add_function(env, exports, "threadNames", names_of_threads);
   add_function(env, exports, "randomBytes", fill_random);

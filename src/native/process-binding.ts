@@ -6,7 +6,7 @@ export const childEvent = { bell: 0, exit: 1 } as const;
 export const childWaited = { running: 0, ended: 1, interrupted: 2 } as const;
 
 /** How a turn of a forkserver ended; the numbers are native/platform/platform.h's ForkTurn. */
-export const forkTurn = { idle: 0, over: 1, told: 2, child: 3 } as const;
+export const forkTurn = { idle: 0, over: 1, told: 2, child: 3, spare: 4 } as const;
 
 /** What tells a child whether its requester knows of it (go), its channel to the server, who it is, and what was sent. */
 export type ForkTurn = [
@@ -17,6 +17,7 @@ export type ForkTurn = [
   requester: number,
   ...fds: number[],
 ];
+export const firstFd = 5;
 
 export interface ProcessBinding {
   /** One function for the events of all children of this environment. */
@@ -68,8 +69,12 @@ export interface ProcessBinding {
   /** In a forked child. */
   forkserverAdopt(channel: number): void;
 
+  /** Of this process, without changing it for a moment; -1 where it is not to be had. */
+  umask(): number;
   /** In a forkserver: serves until there is something to do. With a refusal no child is forked. */
   forkServe(channel: number, refusal: string | null, wait: boolean): ForkTurn;
+  /** In a spare: waits until somebody asks for it; its turn as a child. */
+  forkTake(channel: number): ForkTurn;
   /** In a forked child: whether its requester knows of it. Waits. */
   forkConfirmed(go: number): boolean;
   /** Called with false whenever the event loop has run empty, and with true unless that made work. */

@@ -25,10 +25,10 @@ export function nothing(): void {
 
 export async function rehearse(): Promise<void> {
   drawAnew();
-  const { argv, env } = process;
+  const { argv } = process;
   const surroundings = {
     argv: argv.slice(1),
-    env: { ...env } as Record<string, string>,
+    env: null,
     cwd: process.cwd(),
     umask: currentUmask(),
   };
