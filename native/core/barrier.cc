@@ -24,8 +24,10 @@ void ring(Seat& seat, Latched& latched) {
   latched.ring(seat);
 }
 
-/// Turns every arrived seat to `outcome` and rings. May be begun again (B2).
-void end_phase(const Arena& arena, Monitor& monitor, BarrierOutcome outcome, Latched& latched) {
+/// Turns every arrived seat to `outcome` and rings. May be begun again (B2). `self`: a seat whose one task is not asleep, and
+/// will look.
+void end_phase(const Arena& arena, Monitor& monitor, BarrierOutcome outcome, Latched& latched,
+               const Seat* self = nullptr) {
   BarrierFields& f = barrier_fields(monitor);
   const uint32_t phase = get(f.phase) & kPhaseMask;
   uint32_t base = 0;
@@ -43,7 +45,10 @@ void end_phase(const Arena& arena, Monitor& monitor, BarrierOutcome outcome, Lat
       set_seat(s, {outcome, phase, base, b.parties});
       MP_POINT("barrier.seat_turned");
       base += b.parties;
-      ring(s, latched);
+      if (&s != self || b.parties > 1 || get(s.since) != 0)
+        ring(s, latched);
+      else
+        s.bell.fetch_add(1, memory_order_relaxed);  // nobody sleeps by it
     } else if (get(s.since) != 0) {
       ring(s, latched);
     }
@@ -60,10 +65,10 @@ void new_phase(BarrierFields& f) {
   set(f.mode, kFilling);
 }
 
-void trip(const Arena& arena, Monitor& monitor, Latched& latched) {
+void trip(const Arena& arena, Monitor& monitor, Latched& latched, const Seat* self = nullptr) {
   set(barrier_fields(monitor).mode, kTripping);
   MP_POINT("barrier.tripping");
-  end_phase(arena, monitor, BarrierOutcome::tripped, latched);
+  end_phase(arena, monitor, BarrierOutcome::tripped, latched, self);
   new_phase(barrier_fields(monitor));
 }
 
@@ -102,7 +107,7 @@ Arrival barrier_arrive(const Desk& desk, uint32_t* phase) {
   set(m.waiting, get(f.arrived));
   if (get(f.arrived) < parties_of(m)) return Arrival::wait;
   if (!(m.detail & kBarrierActs)) {
-    trip(desk.arena, m, latched);
+    trip(desk.arena, m, latched, &desk.seat);
     return Arrival::collect;
   }
   set(f.actor, desk.me);

@@ -29,6 +29,16 @@ void drop_vanished(const Arena& arena, uint32_t index, LatchOwner as) {
 
 }  // namespace
 
+void bell_expect(const BellWait& wait) {
+  if (wait.sleeps == nullptr) return;
+  const uint32_t mark = wait.value | 1;
+  uint32_t latest = wait.sleeps->load(std::memory_order_seq_cst);
+  while (comes_before(latest, mark) &&
+         !wait.sleeps->compare_exchange_weak(latest, mark, std::memory_order_seq_cst)) {
+  }
+  MP_POINT("bell.expected");
+}
+
 void bell_sweep(const BellWait& wait, uint32_t as) {
   participants_sweep(wait.arena);
   if (wait.arena.plan->token_form == platform::TokenForm::apart) drop_vanished(wait.arena, wait.index, as);
@@ -58,6 +68,7 @@ Outcome bell_wait(const BellWait& wait, int64_t deadline, Word* interrupt, bool 
   for (int64_t now = since;; now = platform::monotonic_now()) {
     platform::Watch watch[2 + kPeersMax], peers[kPeersMax];
     const uint32_t peer_count = bell_peers(wait, peers);
+    bell_expect(wait);
     if (bell_rung(wait)) return Outcome::acquired;
     if (now >= deadline) return Outcome::timed_out;
     if ((interrupt && interrupt->load(memory_order_acquire) != interrupts) ||

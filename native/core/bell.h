@@ -14,6 +14,11 @@
 
 namespace mp {
 
+/// The order of numbers that wrap.
+constexpr bool comes_before(uint32_t ticket, uint32_t other) {
+  return static_cast<int32_t>(ticket - other) < 0;
+}
+
 /// One wait for one bell.
 struct BellWait {
   const Arena& arena;
@@ -21,6 +26,7 @@ struct BellWait {
   Word& word;
   uint32_t value;  // what it was
   OwnerId me;
+  Word* sleeps = nullptr;  // of an event: where to say that somebody sleeps (event.h, E2)
 };
 
 inline constexpr uint32_t kPeersMax = 40;
@@ -28,6 +34,8 @@ inline constexpr uint32_t kPeersMax = 40;
 inline bool bell_rung(const BellWait& wait) {
   return wait.word.load(std::memory_order_acquire) != wait.value;
 }
+/// To be called before each look that precedes a park.
+void bell_expect(const BellWait& wait);
 /// What else to watch: the tokens of the others that have the object open. Returns how many.
 uint32_t bell_peers(const BellWait& wait, platform::Watch (&peers)[kPeersMax]);
 /// To be called after a park that was not ended by the bell: gives back what the dead held. `as` is `me`, or its helper.

@@ -13,12 +13,11 @@ bool event_set(Slot& slot) {
     if (event_set_in(w)) return false;
   } while (!word.compare_exchange_weak(w, (w + 2) | 1, memory_order_seq_cst));
   MP_POINT("event.set");
-  event_wake(slot);
+  if (!comes_before(slot.word.load(memory_order_seq_cst), w | 1)) event_wake(slot);  // E2
   return true;
 }
 
 void event_wake(Slot& slot) {
-  if (slot.word.load(memory_order_seq_cst) == 0) return;  // E2
   MP_POINT("event.about_to_wake");
   platform::unpark(&event_word(slot), platform::kAll);
 }
@@ -30,12 +29,6 @@ bool event_clear(Slot& slot) {
     if (!event_set_in(w)) return false;
   } while (!word.compare_exchange_weak(w, w & ~1u, memory_order_seq_cst));
   return true;
-}
-
-uint32_t event_expect(Slot& slot) {
-  slot.word.store(1, memory_order_seq_cst);
-  MP_POINT("event.expected");
-  return event_word(slot).load(memory_order_seq_cst);
 }
 
 }  // namespace mp

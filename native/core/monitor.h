@@ -28,6 +28,7 @@
 //          of a sweeper: the dead one's token is dead again, and the next one repeats.
 #pragma once
 
+#include "core/bell.h"
 #include "core/latch.h"
 #include "core/spin.h"
 
@@ -165,9 +166,6 @@ void each_seat(const Arena& arena, Monitor& monitor, F f) {
   }
 }
 
-constexpr bool comes_before(uint32_t ticket, uint32_t other) {
-  return static_cast<int32_t>(ticket - other) < 0;
-}
 /// The seat whose turn is next among those for which `waits` holds; null: none.
 template <class F>
 Seat* next_waiting(const Arena& arena, Monitor& monitor, F waits) {

@@ -13,7 +13,7 @@ napi_value event_set_(napi_env env, napi_callback_info info) {
   return boolean(env, event_set(place_of(a.data, to_uint32(env, a[0])).slot()));
 }
 
-// eventWake(index): after JavaScript has set it
+// eventWake(index): after JavaScript has set it, and found that somebody sleeps
 napi_value event_wake_(napi_env env, napi_callback_info info) {
   Args<1> a(env, info);
   event_wake(place_of(a.data, to_uint32(env, a[0])).slot());
@@ -31,18 +31,12 @@ napi_value event_word_(napi_env env, napi_callback_info info) {
   return uint32(env, event_word(place_of(a.data, to_uint32(env, a[0])).slot()).load());
 }
 
-// eventExpect(index) → the word to wait from
-napi_value event_expect_(napi_env env, napi_callback_info info) {
-  Args<1> a(env, info);
-  return uint32(env, event_expect(place_of(a.data, to_uint32(env, a[0])).slot()));
-}
-
 // waitEvent(index, word, timeoutMs) → Outcome. Blocks this thread.
 napi_value wait_event(napi_env env, napi_callback_info info) {
   Args<3> a(env, info);
   const Place p = place_of(a.data, to_uint32(env, a[0]));
   platform::interrupt_watch();
-  const BellWait wait{p.arena, p.index, event_word(p.slot()), to_uint32(env, a[1]), p.me};
+  const BellWait wait = event_wait(p.arena, p.index, to_uint32(env, a[1]), p.me);
   return uint32(env, static_cast<uint32_t>(bell_wait(wait, deadline_of(to_double(env, a[2])),
                                                      platform::interrupt_word(), environment_ending, env)));
 }
@@ -51,7 +45,7 @@ napi_value wait_event(napi_env env, napi_callback_info info) {
 napi_value watch_event(napi_env env, napi_callback_info info) {
   Args<2> a(env, info);
   const Place p = place_of(a.data, to_uint32(env, a[0]));
-  const BellTask task{{p.arena, p.index, event_word(p.slot()), to_uint32(env, a[1]), p.me}, kEvent, nullptr};
+  const BellTask task{event_wait(p.arena, p.index, to_uint32(env, a[1]), p.me), kEvent, nullptr};
   uint32_t id;
   if (auto failed = self(a.data).waiters.add(task, INT64_MAX, &id)) return throw_failure(env, failed);
   return uint32(env, id);
@@ -68,7 +62,6 @@ void init_event(napi_env env, napi_value exports) {
   add("eventWake", event_wake_);
   add("eventClear", event_clear_);
   add("eventWord", event_word_);
-  add("eventExpect", event_expect_);
   add("waitEvent", wait_event);
   add("watchEvent", watch_event);
 }

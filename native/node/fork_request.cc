@@ -113,6 +113,11 @@ napi_value census(napi_env env, napi_callback_info) {
   return list;
 }
 
+/// umask(): see platform::current_umask.
+napi_value umask_of_process(napi_env env, napi_callback_info) {
+  return int32(env, platform::current_umask());
+}
+
 /// childFork(fds, newSession, doorbell, endsWithUs): { id, pid }, or the server's refusal as text. Takes over the
 /// doorbell.
 napi_value child_fork(napi_env env, napi_callback_info info) {
@@ -160,6 +165,7 @@ void init_fork_request(napi_env env, napi_value exports, Children* children) {
   add_function(env, exports, "forkserverAdopt", adopt);
   add_function(env, exports, "forkserverTell", tell);
   add_function(env, exports, "forkserverCensus", census);
+  add_function(env, exports, "umask", umask_of_process);
   add_function(env, exports, "childFork", child_fork, children);
 }
 

@@ -13,18 +13,17 @@ namespace {
 using platform::Failure;
 using platform::ForkTurn;
 
+/// [kind, go, channel, pid, requester, ...fds]: an object's shape would be made anew in each child.
 napi_value value_of(napi_env env, const ForkTurn& turn) {
-  napi_value result = object(env), fds;
-  set(env, result, "kind", uint32(env, turn.kind));
-  napi_create_array(env, &fds);
-  for (int i = 0; i < turn.fd_count; ++i)
-    napi_set_element(env, fds, static_cast<uint32_t>(i), int32(env, turn.fds[i]));
-  set(env, result, "fds", fds);
-  set(env, result, "go", int32(env, turn.go));
-  set(env, result, "channel", int32(env, turn.channel));
-  set(env, result, "pid", uint32(env, platform::process_id()));
-  set(env, result, "requester", uint32(env, turn.requester));
-  return result;
+  const int32_t numbers[] = {static_cast<int32_t>(turn.kind), turn.go, turn.channel,
+                             static_cast<int32_t>(platform::process_id()),
+                             static_cast<int32_t>(turn.requester)};
+  napi_value list;
+  napi_create_array(env, &list);
+  uint32_t at = 0;
+  for (const int32_t number : numbers) napi_set_element(env, list, at++, int32(env, number));
+  for (int i = 0; i < turn.fd_count; ++i) napi_set_element(env, list, at++, int32(env, turn.fds[i]));
+  return list;
 }
 
 /// forkServe(channel, refusal, wait): see platform::fork_serve. In a child the event loop is its own when it returns.
@@ -39,7 +38,7 @@ napi_value serve(napi_env env, napi_callback_info info) {
   if (Failure f = platform::fork_serve(to_int32(env, args[0]),
                                        type == napi_string ? refusal.c_str() : nullptr, wait, &turn))
     return throw_failure(env, f);
-  if (turn.kind == ForkTurn::child) {
+  if (turn.kind == ForkTurn::child || turn.kind == ForkTurn::spare) {
     uv_loop_t* loop = nullptr;
     napi_get_uv_event_loop(env, &loop);
     if (const int code = uv_loop_fork(loop)) return throw_failure(env, {-code, "uv_loop_fork"});
@@ -47,6 +46,14 @@ napi_value serve(napi_env env, napi_callback_info info) {
     // The thread it stood for is the server's.
     environment(env).me = 0;
   }
+  return value_of(env, turn);
+}
+
+/// forkTake(channel): a spare's turn as a child's.
+napi_value take(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  ForkTurn turn;
+  platform::fork_take(to_int32(env, args[0]), &turn);
   return value_of(env, turn);
 }
 
@@ -96,6 +103,7 @@ napi_value on_dry(napi_env env, napi_callback_info info) {
 
 void init_forkserver(napi_env env, napi_value exports) {
   add_function(env, exports, "forkServe", serve);
+  add_function(env, exports, "forkTake", take);
   add_function(env, exports, "forkConfirmed", confirmed);
   add_function(env, exports, "threadNames", names_of_threads);
   add_function(env, exports, "randomBytes", fill_random);

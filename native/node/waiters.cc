@@ -145,6 +145,7 @@ class WaiterThread {
     }
     platform::Watch peers[kPeersMax];
     const uint32_t count = bell_peers(bell.wait, peers);
+    bell_expect(bell.wait);
     bell.parked = true;
     if (bell_rung(bell.wait)) {
       w.state = WaitState::acquired;

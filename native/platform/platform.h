@@ -258,6 +258,9 @@ Failure fork_census(int channel, uint32_t* pids, int max, int* count);
 /// As process_reap, for a forked process. 255 where the server died before it could tell the exit code.
 Failure process_reap_forked(int handle, int status, bool* ended, int32_t* exit_code);
 
+/// Of this process; -1 where it is not to be had. (umask() would change it for a moment, for all threads.)
+int current_umask();
+
 /// What a server's turn ended with.
 struct ForkTurn {
   enum Kind : uint32_t {
@@ -265,6 +268,7 @@ struct ForkTurn {
     over,   // the last requester has gone
     told,   // fds are those of a fork_tell
     child,  // this process is a new child: fds are those of its request, without the standard streams
+    spare,  // this process is a new one that nobody has asked for yet: see fork_take
   } kind;
   int fds[kForkFdMax];
   int fd_count;
@@ -276,6 +280,9 @@ struct ForkTurn {
 /// if `wait`. With a refusal (not null) no child is forked. SIGINT is ignored while it waits: it is for the program.
 /// Returns in the server and in each child. Allocates.
 Failure fork_serve(int first_channel, const char* refusal, bool wait, ForkTurn* turn);
+/// In a spare: waits until somebody asks for it, and makes it a child. Never returns if nobody ever will. Its signals are
+/// blocked until then, and those to its group are lost on it.
+void fork_take(int channel, ForkTurn* turn);
 /// In a child: waits until its requester knows of it. False: it never will.
 bool fork_confirmed(int go);
 /// Lets V8's memory, which is kept out of children by default, go with a fork. Allocates.

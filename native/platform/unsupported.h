@@ -96,6 +96,8 @@ Failure fork_tell(int, const int*, int) { return kUnsupported; }
 Failure fork_census(int, uint32_t*, int, int*) { return kUnsupported; }
 Failure process_reap_forked(int, int, bool*, int32_t*) { return kUnsupported; }
 Failure fork_serve(int, const char*, bool, ForkTurn*) { return kUnsupported; }
+int current_umask() { return -1; }
+void fork_take(int, ForkTurn*) {}
 bool fork_confirmed(int) { return false; }
 void fork_prepare() {}
 int thread_names(char* names, size_t) {

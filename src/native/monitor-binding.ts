@@ -82,12 +82,11 @@ export interface MonitorBinding {
   barrierReset(index: number, seat: number): void;
 
   eventSet(index: number): boolean;
-  /** After the word was changed by a compare-and-swap. */
+  /** After the word was changed by a compare-and-swap: wakes who sleeps. */
   eventWake(index: number): void;
   eventClear(index: number): boolean;
   /** Odd when set. */
   eventWord(index: number): number;
-  eventExpect(index: number): number;
   waitEvent(index: number, word: number, timeoutMs: number): Outcome;
   watchEvent(index: number, word: number): number;
 }

@@ -6,18 +6,18 @@ export const childEvent = { bell: 0, exit: 1 } as const;
 export const childWaited = { running: 0, ended: 1, interrupted: 2 } as const;
 
 /** How a turn of a forkserver ended; the numbers are native/platform/platform.h's ForkTurn. */
-export const forkTurn = { idle: 0, over: 1, told: 2, child: 3 } as const;
+export const forkTurn = { idle: 0, over: 1, told: 2, child: 3, spare: 4 } as const;
 
-export interface ForkTurn {
-  kind: number;
-  /** Of what a requester told, or sent to its child. */
-  fds: number[];
-  /** The rest is a child's: what tells whether its requester knows of it, and a channel to the server. */
-  go: number;
-  channel: number;
-  pid: number;
-  requester: number;
-}
+/** What tells a child whether its requester knows of it (go), its channel to the server, who it is, and what was sent. */
+export type ForkTurn = [
+  kind: number,
+  go: number,
+  channel: number,
+  pid: number,
+  requester: number,
+  ...fds: number[],
+];
+export const firstFd = 5;
 
 export interface ProcessBinding {
   /** One function for the events of all children of this environment. */
@@ -69,30 +69,12 @@ export interface ProcessBinding {
   /** In a forked child. */
   forkserverAdopt(channel: number): void;
 
-  /**
-   * Forks this process; the child's id is 0. Takes over the doorbell, in the parent. In the child all signals are blocked
-   * until forkUnblock(), the event loop is its own, and it has no place in the arena.
-   */
-  forkSelf(
-    streams: number[],
-    newSession: boolean,
-    doorbell: number,
-    endsWithUs: boolean,
-  ): { id: number; pid: number };
-  forkUnblock(): void;
-  /** Whether dropMicrotasks() and unwind() are possible here. */
-  canUnwind(): boolean;
-  /** Microtasks that wait now never run, nor do those that the running one would. */
-  dropMicrotasks(): void;
-  /** Ends the running JavaScript at its next turn of a loop, up to the event loop, which then calls `begin`. */
-  unwind(begin: () => void): void;
-  /** Whether all other threads of this process sleep. */
-  threadsRest(): boolean;
-  /** Makes this process another program. */
-  exec(file: string, argv: string[], env: string[]): never;
-
+  /** Of this process, without changing it for a moment; -1 where it is not to be had. */
+  umask(): number;
   /** In a forkserver: serves until there is something to do. With a refusal no child is forked. */
   forkServe(channel: number, refusal: string | null, wait: boolean): ForkTurn;
+  /** In a spare: waits until somebody asks for it; its turn as a child. */
+  forkTake(channel: number): ForkTurn;
   /** In a forked child: whether its requester knows of it. Waits. */
   forkConfirmed(go: number): boolean;
   /** Called with false whenever the event loop has run empty, and with true unless that made work. */

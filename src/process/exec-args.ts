@@ -26,6 +26,13 @@ export function inheritedNodeOptions(options: string): string {
   return options.replaceAll(/(^|\s)--inspect(-\w+)*(=\S+)?(?=\s|$)/g, '').trim();
 }
 
+/** This process's variables, as its children get them: a copy. */
+export function ownVariables(): Record<string, string> {
+  const env = { ...process.env } as Record<string, string>;
+  if (env.NODE_OPTIONS !== undefined) env.NODE_OPTIONS = inheritedNodeOptions(env.NODE_OPTIONS);
+  return env;
+}
+
 /** Whether modules are loaded before the entry, which are looked up from the working directory. */
 export function hasPreloads(execArgv: readonly string[], nodeOptions: string | undefined): boolean {
   const preload =

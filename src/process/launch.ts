@@ -14,7 +14,8 @@ export interface Identity {
 /** What a process has of its own. */
 export interface Surroundings {
   argv: string[];
-  env: Record<string, string>;
+  /** Null: as the server was started with, which children find. */
+  env: Record<string, string> | null;
   cwd: string | null;
   /** Null: the server's. */
   umask: number | null;

@@ -12,7 +12,13 @@ import { resolveFunction } from '../transfer/function-resolve.js';
 import { Child, reapEnded } from './child.js';
 import { checkMayStart, currentIdentity } from './current.js';
 import type { Identity } from './launch.js';
-import { checkOptions, readArguments, type CheckedOptions, type ProcessOptions, type Target } from './options.js';
+import {
+  checkOptions,
+  readArguments,
+  type CheckedOptions,
+  type ProcessOptions,
+  type Target,
+} from './options.js';
 import { signalName, signalNumber } from './signals.js';
 import { forkSelf } from './fork/fork.js';
 import { startProcess, type Started } from './start.js';
@@ -160,10 +166,7 @@ export class Process<R = any> {
     this.#child = new Child({
       ...child,
       keepsAlive: !this.#daemon && !this.#options.detached,
-      findClass: errorClassFinder(
-        this.#target,
-        isProgramsOwn(this.constructor) ? this.constructor : null,
-      ),
+      findClass: errorClassFinder(this.#target, isProgramsOwn(this.constructor) ? this.constructor : null),
       describe: () => `${this.#name} (pid ${child.pid})`,
       onEnd: () => active.delete(this),
     });

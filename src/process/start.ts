@@ -5,7 +5,7 @@ import { arenaDescriptor } from '../memory/arena.js';
 import { native } from '../native/load.js';
 import { encode } from '../transfer/codec.js';
 import { pin } from '../transfer/handle.js';
-import { hasPreloads, inheritedExecArgv, inheritedNodeOptions } from './exec-args.js';
+import { hasPreloads, inheritedExecArgv, ownVariables } from './exec-args.js';
 import { mayFork } from './forkserver/may-fork.js';
 import { forkProcess, surroundings } from './forkserver/client.js';
 import type { LaunchMessage } from './launch.js';
@@ -87,12 +87,9 @@ export function startProcess(
 
 /** A copy: what is changed while the child starts must not matter. */
 function environment(given: CheckedOptions['env']): Record<string, string> {
+  if (given === undefined) return ownVariables();
   const env: Record<string, string> = {};
-  for (const [name, value] of Object.entries(given ?? process.env)) {
-    if (value !== undefined) env[name] = value;
-  }
-  if (given === undefined && env.NODE_OPTIONS !== undefined)
-    env.NODE_OPTIONS = inheritedNodeOptions(env.NODE_OPTIONS);
+  for (const [name, value] of Object.entries(given)) if (value !== undefined) env[name] = value;
   return env;
 }
 

@@ -31,14 +31,14 @@ import { addWait, forgetWait, keepAlive, listen } from './waits.js';
 const { layout } = native;
 /** In 32-bit words of a slot: see native/core/event.h. */
 const stateWord = layout.offsets['Slot.value']! / 4;
-const waitedWord = layout.offsets['Slot.word']! / 4;
+const sleepsWord = layout.offsets['Slot.word']! / 4;
 
 class EventState implements LocalState {
   readonly reference: SyncReference;
   readonly index: number;
   /** Word offsets in `slotWords`; 0 for a named one, whose words are elsewhere. */
   readonly #at: number;
-  readonly #waited: number;
+  readonly #sleeps: number;
   readonly #tasks = new Set<LaterTask<boolean>>();
   #waitId = 0;
   /** The word that is waited from. */
@@ -49,7 +49,7 @@ class EventState implements LocalState {
     this.index = reference.slot;
     const start = reference.named === true ? 0 : (this.index * layout.slotBytes) / 4;
     this.#at = start === 0 ? 0 : start + stateWord;
-    this.#waited = start + waitedWord;
+    this.#sleeps = start + sleepsWord;
   }
 
   static of(reference: SyncReference): EventState {
@@ -88,7 +88,8 @@ class EventState implements LocalState {
       const w = Atomics.load(slotWords, this.#at);
       if ((w & 1) !== 0) return;
       if (cas(this.#at * 4, w, (w + 2) | 1) !== w) continue;
-      if (Atomics.load(slotWords, this.#waited) !== 0) native.eventWake(this.index); // E2
+      const latest = Atomics.load(slotWords, this.#sleeps);
+      if (((latest - (w | 1)) | 0) >= 0) native.eventWake(this.index); // E2
       return;
     }
   }
@@ -105,7 +106,7 @@ class EventState implements LocalState {
   }
 
   waitSync(timeoutMs: number, what: string): boolean {
-    const from = native.eventExpect(this.index);
+    const from = this.word;
     if ((from & 1) !== 0) return true;
     const outcome = native.waitEvent(this.index, from, timeoutMs);
     if (outcome === Outcome.interrupted) throw interrupted(what);
@@ -114,7 +115,7 @@ class EventState implements LocalState {
 
   /** A task waits until the event is set. */
   add(task: LaterTask<boolean>): void {
-    const from = native.eventExpect(this.index);
+    const from = this.word;
     if ((from & 1) !== 0) {
       task.done(true);
       return;

@@ -14,8 +14,10 @@ export interface Runners {
   launcher: string[];
 }
 
-export function forEachStartMethod(body: (runners: Runners) => void): void {
-  for (const method of ['spawn', 'forkserver', 'fork'] as const) {
+const all: readonly StartMethod[] = ['spawn', 'forkserver', 'fork'];
+
+export function forEachStartMethod(body: (runners: Runners) => void, methods = all): void {
+  for (const method of methods) {
     const env = { MULTIPROC_START_METHOD: method };
     const forkCapable = method === 'fork';
     const also = (options: child.ScriptOptions = {}) => ({

@@ -85,7 +85,7 @@ test('a wait that ends is told of: how long, how, and for what', async () => {
   const got = await runJson(`${head}
     const lock = new mp.Lock(), semaphore = new mp.Semaphore(1), rw = new mp.RWLock(), named = new mp.Lock({ name: '${name}' });
     /** Waits for what this very environment holds, until the guard is released after 20 ms. */
-    const wait = async (hold, want) => { const guard = hold(); setTimeout(() => guard.release(), 20); (await want()).release() };
+    const wait = async (hold, want) => { const guard = hold(), wanted = want(); setTimeout(() => guard.release(), 20); (await wanted).release() };
     await wait(() => lock.acquireSync(), () => lock.acquire());
     await wait(() => semaphore.acquireSync(), () => semaphore.acquire());
     await wait(() => rw.readSync(), () => rw.write());

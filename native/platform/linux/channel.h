@@ -21,6 +21,13 @@ struct ForkHeader {
   uint32_t new_session;
 };
 
+/// What a new process of the server's is to be, on its own channel: with the descriptors of a start, from kGoFd on.
+struct Assignment {
+  uint32_t magic;
+  uint32_t requester;
+  uint32_t new_session;
+};
+
 /// Begins the answer to a start; the child's handle comes with it, and after a refusal its sentence.
 struct ForkReply {
   uint32_t magic = kForkMagic;
@@ -43,6 +50,7 @@ struct Received {
 Failure datagram_send(int fd, const void* data, size_t size, const int* fds, int fd_count);
 /// `wait` false: EAGAIN if there is none. `same_user` and `sender` are known where the socket asks for them.
 Failure datagram_receive(int fd, void* data, size_t size, bool wait, Received* out);
+Failure assign(int channel, const Assignment& assignment, const Received& start);
 void close_all(const int* fds, int count);
 
 }  // namespace mp::platform

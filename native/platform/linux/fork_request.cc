@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -136,6 +137,17 @@ Failure process_reap_forked(int handle, int status, bool* ended, int32_t* exit_c
   int32_t told;
   if (readable(status, kStatusWaitMs) && read(status, &told, sizeof told) == sizeof told) *exit_code = told;
   return {};
+}
+
+int current_umask() {
+  const int status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  char text[256];
+  const ssize_t n = read(status, text, sizeof text - 1);
+  close_all(&status, 1);
+  if (n <= 0) return -1;
+  text[n] = 0;
+  const char* line = strstr(text, "\nUmask:");
+  return line == nullptr ? -1 : static_cast<int>(strtol(line + sizeof "\nUmask:" - 1, nullptr, 8));
 }
 
 bool fork_confirmed(int go) {

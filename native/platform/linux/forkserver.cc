@@ -34,6 +34,8 @@ const struct {
 constexpr int kTakenCount = sizeof kTaken / sizeof *kTaken;
 
 constexpr int64_t kSessionNs = 100'000'000;
+/// Without a request for so long, the next one finds a process ready: until then the one just started has the machine.
+constexpr int kQuietMs = 5;
 
 struct ServedChild {
   uint32_t requester;
@@ -42,9 +44,18 @@ struct ServedChild {
   int status;
 };
 
+/// A process that was forked before anybody asked for it: it waits, with all that does not depend on who asks done.
+struct Spare {
+  pid_t pid = 0;  // 0: there is none
+  int handle = -1;
+  int channel = -1;
+};
+
 struct Server {
   std::vector<int> channels;
   std::vector<ServedChild> children;
+  Spare spare;
+  bool wants_spare = true;
 };
 
 /// Of this process; a child empties it.
@@ -86,26 +97,17 @@ void collect(const ServedChild& child) {
   close(child.handle);
 }
 
-/// What a new child does with its request before anything else. The reasons go nowhere: it has no streams yet.
-void become_child(const Received& received, bool new_session, const Signals& signals) {
+/// A new process: nothing of the server's is left but its end of `channel`, on which it is told what to do.
+void become_child(const Signals& signals) {
   for (const int channel : server().channels) close(channel);
   for (const ServedChild& child : server().children) {
     close(child.handle);
     close(child.status);
   }
-  server().channels.clear();
-  server().children.clear();
-  close(received.fds[kStatusFd]);
-  if (new_session) setsid();
-  for (int i = 0; i < 3; i++) {
-    if (dup2(received.fds[kStreamFds + i], i) < 0) _exit(127);
-    close(received.fds[kStreamFds + i]);
-  }
-  // What was sent to the child so far was blocked, and counts from here on.
+  close(server().spare.handle);
+  close(server().spare.channel);
+  server() = {};
   signals.give_back();
-  sigset_t none;
-  sigemptyset(&none);
-  pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
 /// Returns when a child has its session: its requester may look at once.
@@ -114,49 +116,85 @@ void await_session(pid_t pid) {
   while (getsid(pid) != pid && monotonic_now() < until) yield();
 }
 
-/// Forks. True in the child; in the server *reply says how it went, and *handle is the child's.
-bool fork_child(const Received& received, bool new_session, const Signals& signals, ForkReply* reply,
-                int* handle, ForkTurn* turn) {
-  const auto fail = [&](const char* call) {
-    reply->code = errno;
-    snprintf(reply->syscall, sizeof reply->syscall, "%s", call);
+/// Forks a process that has an assignment, or (null) waits for one. True in the child; in the server *made says which
+/// one it is, or the reply why there is none.
+bool fork_child(const Received* assigned, const Assignment& assignment, const Signals& signals, Spare* made,
+                ForkReply* reply, ForkTurn* turn) {
+  int its_end = -1, our_end = -1;
+  const auto fail = [&](const Failure& why) {
+    reply->code = why.code;
+    snprintf(reply->syscall, sizeof reply->syscall, "%s", why.syscall);
+    close_all(&its_end, 1);
+    close_all(&our_end, 1);
     return false;
   };
-  int its_end, our_end;
-  if (channel_create(&its_end, &our_end)) return fail("socketpair");
+  if (Failure f = channel_create(&its_end, &our_end)) return fail(f);
+  if (assigned != nullptr) {
+    if (Failure f = assign(our_end, assignment, *assigned)) return fail(f);
+  }
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   const pid_t pid = fork();
-  if (pid != 0) pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (pid < 0) {
-    fail("fork");
-    close(its_end);
-    close(our_end);
-    return false;
-  }
   if (pid == 0) {
     close(our_end);
-    become_child(received, new_session, signals);
-    *turn = {ForkTurn::child, {}, 0, received.fds[kGoFd], its_end, static_cast<uint32_t>(received.sender)};
-    for (int i = kOtherFds; i < received.fd_count; i++) turn->fds[turn->fd_count++] = received.fds[i];
+    if (assigned != nullptr) close_all(assigned->fds, assigned->fd_count);
+    become_child(signals);
+    *turn = {assigned != nullptr ? ForkTurn::child : ForkTurn::spare, {}, 0, -1, its_end, 0};
+    if (assigned != nullptr) fork_take(its_end, turn);
     return true;
   }
-  close(its_end);
-  *handle = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
-  if (*handle < 0) {
-    fail("pidfd_open");
+  const int error = errno;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) return fail({error, "fork"});
+  const int handle = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  if (handle < 0) {
+    const Failure failed{errno, "pidfd_open"};
     kill(pid, SIGKILL);
     while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
     }
-    close(our_end);
-    return false;
+    return fail(failed);
   }
-  if (new_session) await_session(pid);
-  reply->pid = static_cast<uint32_t>(pid);
-  server().channels.push_back(our_end);
+  close(its_end);
+  *made = {pid, handle, our_end};
+  return false;
+}
+
+/// Nobody's child any more; it ends when its channel does, and is collected like the others.
+void dismiss_spare() {
+  Spare& spare = server().spare;
+  if (spare.pid == 0) return;
+  close(spare.channel);
+  server().children.push_back({0, spare.pid, spare.handle, -1});
+  spare = {};
+}
+
+/// Forks a process that is ready when the next request comes. True in that process.
+bool fork_spare(const Signals& signals, ForkTurn* turn) {
+  ForkReply reply;
+  server().wants_spare = false;
+  return fork_child(nullptr, {}, signals, &server().spare, &reply, turn);
+}
+
+/// Gives the request to the process that waits for one, or forks one for it. True in the latter.
+bool start_child(const Received& received, bool new_session, const Signals& signals, ForkReply* reply,
+                 int* handle, ForkTurn* turn) {
+  const Assignment assignment{kForkMagic, static_cast<uint32_t>(received.sender), new_session};
+  Spare made{};
+  if (server().spare.pid != 0 && !assign(server().spare.channel, assignment, received)) {
+    made = server().spare;
+    server().spare = {};
+  } else {
+    dismiss_spare();
+    if (fork_child(&received, assignment, signals, &made, reply, turn)) return true;
+    if (reply->code != 0) return false;
+  }
+  if (new_session) await_session(made.pid);
+  *handle = made.handle;
+  reply->pid = static_cast<uint32_t>(made.pid);
+  server().channels.push_back(made.channel);
   server().children.push_back(
-      {static_cast<uint32_t>(received.sender), pid, *handle, received.fds[kStatusFd]});
+      {assignment.requester, made.pid, made.handle, received.fds[kStatusFd]});
   return false;
 }
 
@@ -181,9 +219,10 @@ bool start(int channel, const ForkHeader& header, const Received& received, cons
   } else if (refusal != nullptr) {
     deny(EBUSY, "refused");
     size += static_cast<size_t>(snprintf(answer.refusal, sizeof answer.refusal, "%.4000s", refusal));
-  } else if (fork_child(received, header.new_session != 0, signals, &answer.reply, &handle, turn)) {
+  } else if (start_child(received, header.new_session != 0, signals, &answer.reply, &handle, turn)) {
     return true;
   }
+  server().wants_spare = refusal == nullptr;
   datagram_send(channel, &answer, size, &handle, handle < 0 ? 0 : 1);
   // A child's status stays with us until we have told it.
   const int kept = handle < 0 ? 0 : 1;
@@ -194,6 +233,7 @@ bool start(int channel, const ForkHeader& header, const Received& received, cons
 void census(int channel) {
   std::vector<uint32_t> pids;
   for (const ServedChild& child : server().children) {
+    if (child.requester == 0) continue;  // a spare that was dismissed
     pids.push_back(child.requester);
     pids.push_back(static_cast<uint32_t>(child.pid));
   }
@@ -219,6 +259,9 @@ bool serve_message(size_t at, const char* refusal, const Signals& signals, ForkT
   if (whole && header.kind == ForkKind::tell && received.same_user && received.fd_count > 0) {
     *turn = {ForkTurn::told, {}, received.fd_count, -1, -1, static_cast<uint32_t>(received.sender)};
     memcpy(turn->fds, received.fds, sizeof turn->fds);
+    // It has not what will be loaded now.
+    dismiss_spare();
+    server().wants_spare = true;
     return true;
   }
   // The end of the channel, or somebody who does not speak our language.
@@ -240,13 +283,17 @@ Failure fork_serve(int first_channel, const char* refusal, bool wait, ForkTurn* 
     *turn = {server().channels.empty() ? ForkTurn::over : ForkTurn::idle, {}, 0, -1, -1, 0};
     if (turn->kind == ForkTurn::over) return {};
     const size_t channels = server().channels.size(), children = server().children.size();
+    const bool prepares = wait && refusal == nullptr && server().wants_spare && server().spare.pid == 0;
     watches.clear();
     for (const int channel : server().channels) watches.push_back({channel, POLLIN, 0});
     for (const ServedChild& child : server().children) watches.push_back({child.handle, POLLIN, 0});
-    const int ready = poll(watches.data(), watches.size(), wait ? -1 : 0);
+    watches.push_back({server().spare.handle, POLLIN, 0});
+    const int ready = poll(watches.data(), watches.size(), !wait ? 0 : prepares ? kQuietMs : -1);
     if (ready < 0 && errno != EINTR) return {errno, "poll"};
     if (ready < 0) continue;
-    if (ready == 0) return {};
+    if (ready == 0 && !wait) return {};
+    if (ready == 0 && fork_spare(signals, turn)) return {};
+    if (watches.back().revents != 0) dismiss_spare();
     // Ends first: they give back descriptors and places among processes. From behind, as entries vanish.
     for (size_t i = children; i-- > 0;) {
       if (watches[channels + i].revents == 0) continue;

@@ -46,7 +46,10 @@ export function forkSelf(fork: Fork, what: string): Started {
       `${what}: execArgv cannot be given to a forked process, which runs already; use another start method`,
     );
   if (options.cwd !== undefined) checkDirectory(options.cwd, what);
-  checkTexts(Object.entries(options.env ?? {}).flatMap(([name, value]) => [name, value ?? '']), what);
+  checkTexts(
+    Object.entries(options.env ?? {}).flatMap(([name, value]) => [name, value ?? '']),
+    what,
+  );
   arenaDescriptor();
   const unpin = pinAll();
   const undo: (() => void)[] = [unpin];

@@ -5,7 +5,7 @@ import { arenaDescriptor } from '../../memory/arena.js';
 import { native } from '../../native/load.js';
 import { collectLater, reapEnded } from '../child.js';
 import { entryPath, forkserverPath, mayPrepare } from '../current.js';
-import { inheritedArgv, inheritedExecArgv, inheritedNodeOptions } from '../exec-args.js';
+import { inheritedArgv, inheritedExecArgv, ownVariables } from '../exec-args.js';
 import type { Launch, Surroundings } from '../launch.js';
 import type { CheckedOptions } from '../options.js';
 import { checkTexts, type Parcel } from '../start.js';
@@ -29,6 +29,8 @@ const attempts = 2;
 
 /** What the server of `generation` was told to load. */
 let told = { generation: 0, modules: new Set<string>() };
+/** The variables it was started with. */
+let serverEnv: Record<string, string> = {};
 /** Set when the main module cannot be loaded by a server: it keeps something open, or starts threads. */
 let mainUnfit = false;
 
@@ -50,8 +52,19 @@ export function adoptServer(channel: number, modules: Iterable<string>): void {
 
 export function surroundings(env: Record<string, string>, cwd: string | null, what: string): Surroundings {
   const argv = [entryPath, ...inheritedArgv()];
-  checkTexts([...argv, ...Object.entries(env).flat(), cwd ?? ''], what);
-  return { argv, env, cwd: cwd ?? currentDirectory(), umask: currentUmask() };
+  const isServers = equal(env, serverEnv);
+  checkTexts(isServers ? [...argv, cwd ?? ''] : [...argv, ...Object.entries(env).flat(), cwd ?? ''], what);
+  return { argv, env: isServers ? null : env, cwd: cwd ?? currentDirectory(), umask: currentUmask() };
+}
+
+/** In a server, whose children ask it in their turn. */
+export function rememberVariables(env: Record<string, string>): void {
+  serverEnv = env;
+}
+
+function equal(a: Record<string, string>, b: Record<string, string>): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
 }
 
 /** A process of the server's. A server that is gone is replaced, once. */
@@ -97,15 +110,17 @@ function notToBeHad(what: string, cause: unknown): ProcessError {
 function serverGeneration(): number {
   const generation = native.forkserverGeneration();
   if (generation !== 0) return generation;
-  const env: Record<string, string | undefined> = { ...process.env, UV_USE_IO_URING: '0' };
-  if (env.NODE_OPTIONS !== undefined) env.NODE_OPTIONS = inheritedNodeOptions(env.NODE_OPTIONS);
+  const env = ownVariables();
   const id = native.forkserverLaunch(
     process.execPath,
-    [process.execPath, ...inheritedExecArgv(), ...serverFlags, forkserverPath],
-    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`])),
+    [process.execPath, ...inheritedExecArgv(), ...serverFlags, forkserverPath].concat(
+      env.UV_USE_IO_URING ?? [],
+    ),
+    Object.entries({ ...env, UV_USE_IO_URING: '0' }).map(([name, value]) => `${name}=${value}`),
     [-1, 1, 2, arenaDescriptor()],
   );
   if (id !== null) collectLater(id);
+  serverEnv = env;
   const started = native.forkserverGeneration();
   load(started, [...forkserverPreload()], null);
   return started;

@@ -1,6 +1,9 @@
-/** A process that a forkserver has just forked: what it mends before anything of the program's runs in it. */
+/**
+ * A process that a forkserver has just forked: what it mends before anything of the program's runs in it. A spare does
+ * most of that before anybody asks for it.
+ */
 import { native } from '../../native/load.js';
-import type { ForkTurn } from '../../native/process-binding.js';
+import { firstFd, forkTurn, type ForkTurn } from '../../native/process-binding.js';
 import { enterAfterFork } from '../../memory/arena.js';
 import { setChildFds } from '../launch.js';
 import { Letter } from '../letter.js';
@@ -11,13 +14,16 @@ import { drawAnew } from './random.js';
 import { takeIdentity } from './surroundings.js';
 import { mendWorkers } from './threads.js';
 
-export function becomeForked({ fds, go, channel, pid, requester }: ForkTurn, loaded: Iterable<string>): void {
-  const [letterFd, doorbell, parent] = fds as [number, number, number];
-  takeIdentity(pid, requester);
+export function becomeForked(turn: ForkTurn, loaded: Iterable<string>): void {
+  const [kind, , channel, pid] = turn;
   drawAnew();
   takeOverEnds();
   mendWorkers();
   adoptServer(channel, loaded);
+  const asked = kind === forkTurn.spare ? native.forkTake(channel) : turn;
+  const [, go, , , requester] = asked;
+  const [letterFd, doorbell, parent] = asked.slice(firstFd) as [number, number, number];
+  takeIdentity(pid, requester);
   setChildFds({ letter: letterFd, doorbell, parent });
   const letter = Letter.open(letterFd);
   if (letter.follows) native.processFollow(parent);

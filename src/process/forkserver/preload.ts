@@ -32,6 +32,13 @@ export function forkserverPreload(): readonly string[] {
 export function mainModule(): string | null {
   const script = process.argv[1];
   if (script === undefined) return null;
+  if (script !== main.script) main = { script, url: urlOfScript(script) };
+  return main.url;
+}
+
+let main: { script: string | null; url: string | null } = { script: null, url: null };
+
+function urlOfScript(script: string): string | null {
   try {
     return pathToFileURL(realpathSync(script)).href;
   } catch {

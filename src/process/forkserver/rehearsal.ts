@@ -2,7 +2,7 @@
  * What every child does first, done once in the server: children find it compiled. And the heap put in order: what is
  * moved or freed later is copied by each of them.
  */
-import { setFlagsFromString } from 'node:v8';
+import { getHeapCodeStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { inspect } from 'node:util';
 import { native } from '../../native/load.js';
@@ -10,9 +10,13 @@ import { decode, encode } from '../../transfer/codec.js';
 import { resolveFunction } from '../../transfer/function-resolve.js';
 import { sourceHash } from '../../transfer/function-ref.js';
 import { warmUrl } from '../current.js';
+import type { Launch } from '../launch.js';
 import { Letter, letterState } from '../letter.js';
 import { currentUmask, takeSurroundings } from './surroundings.js';
 import { drawAnew } from './random.js';
+
+/** While it lives, V8 keeps the shapes of what each child receives, and the names in it. */
+export let received: unknown;
 
 /** A target of no consequence. */
 export function nothing(): void {
@@ -21,22 +25,28 @@ export function nothing(): void {
 
 export async function rehearse(): Promise<void> {
   drawAnew();
-  const { argv, env } = process;
+  const { argv } = process;
   const surroundings = {
     argv: argv.slice(1),
-    env: { ...env } as Record<string, string>,
+    env: null,
     cwd: process.cwd(),
     umask: currentUmask(),
   };
   const ref = { module: warmUrl, export: 'nothing', hash: sourceHash(nothing) };
   const bell = native.bellCreate();
-  const sent = Letter.write(
-    encode({ launch: { surroundings, target: ref, path: [1] }, args: ['', {}] }, '').bytes,
-    true,
-  );
+  const launch: Launch = {
+    identity: { name: '', path: [1], daemon: false, parent: { name: '', pid: process.pid } },
+    parentOwner: 0,
+    cwd: null,
+    surroundings,
+    startMethod: 'forkserver',
+    job: null,
+    target: ref,
+  };
+  const sent = Letter.write(encode({ launch, args: [''], this: {} }, '').bytes, true);
   const letter = Letter.open(sent.fd);
   try {
-    decode(letter.read());
+    received = decode(letter.read());
     letter.attached();
     native.bellRing(bell);
     takeSurroundings(surroundings);
@@ -55,4 +65,6 @@ export function tidyHeap(): void {
   setFlagsFromString('--no-expose-gc');
   collect();
   collect();
+  // What a collection has freed is swept when memory is wanted, that is, in each child; only who walks the heap sweeps all.
+  getHeapCodeStatistics();
 }

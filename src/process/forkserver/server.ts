@@ -9,16 +9,17 @@ import { stat } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { mapArena } from '../../memory/arena.js';
 import { native } from '../../native/load.js';
-import { forkTurn, type ForkTurn } from '../../native/process-binding.js';
+import { firstFd, forkTurn, type ForkTurn } from '../../native/process-binding.js';
 import { preloadModule } from '../../transfer/function-resolve.js';
 import { becomeServer, whileImporting } from '../current.js';
-import { readTold } from './client.js';
+import { readTold, rememberVariables } from './client.js';
 import { onQuiet, takeOverEmit } from './ends.js';
 import { lookBefore, openResources, unfitBecause, type Before } from './fit.js';
 import { becomeForked } from './forked.js';
 import { findBlocks, replaceRandom } from './random.js';
 import { rehearse, tidyHeap } from './rehearsal.js';
 import { holdStreams } from './streams.js';
+import { takeVariables } from './surroundings.js';
 import { replaceWorker } from './threads.js';
 import { keepListeners, runOwnListeners } from './listeners.js';
 
@@ -32,9 +33,13 @@ const loaded = new Set<string>();
 /** Why nothing is forked; null: it is. */
 let refusal: string | null = null;
 let before: Before;
+/** What it was started with. Modules that change theirs do so for the server alone. */
+let variables: Record<string, string> = {};
 
 export async function serve(): Promise<void> {
   for (const fd of Object.values(serverFd)) native.fdPrivate(fd);
+  variables = { ...process.env } as Record<string, string>;
+  rememberVariables(variables);
   replaceRandom();
   replaceWorker();
   becomeServer();
@@ -65,13 +70,14 @@ function quiet(): void {
 }
 
 function act(turn: ForkTurn): void {
-  if (turn.kind === forkTurn.over) {
+  const [kind] = turn;
+  if (kind === forkTurn.over) {
     runOwnListeners();
     native.exitNow(0);
   }
   // Node asks again only after its event loop has had something to do.
-  if (turn.kind === forkTurn.told) setImmediate(() => void load(turn.fds));
-  if (turn.kind === forkTurn.child) {
+  if (kind === forkTurn.told) setImmediate(() => void load(turn.slice(firstFd)));
+  if (kind === forkTurn.child || kind === forkTurn.spare) {
     onQuiet(null);
     becomeForked(turn, loaded);
   }
@@ -108,6 +114,7 @@ async function load([file, output, errors, ...others]: number[]): Promise<void> 
   // The console looks at its stream once more when it has written.
   await new Promise(setImmediate);
   endLoading();
+  takeVariables(variables);
   isLoaded(told.modules);
   const unfit = unfitBecause(before);
   if (unfit !== null) refusal ??= cannotFork(told.modules, unfit);

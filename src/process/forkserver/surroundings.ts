@@ -1,5 +1,5 @@
 /** What a forked child has from its requester, not from the server: who it is to the system, and where it runs. */
-import { readFileSync } from 'node:fs';
+import { native } from '../../native/load.js';
 import type { Surroundings } from '../launch.js';
 
 /** Node keeps its pid from its start, and the parent it knows would be the server. */
@@ -12,20 +12,21 @@ export function takeIdentity(pid: number, requester: number): void {
 
 export function takeSurroundings({ argv, env, cwd, umask }: Surroundings): void {
   process.argv.splice(1, Infinity, ...argv);
-  for (const name of Object.keys(process.env)) if (!(name in env)) Reflect.deleteProperty(process.env, name);
-  for (const [name, value] of Object.entries(env)) if (process.env[name] !== value) process.env[name] = value;
+  if (env !== null) takeVariables(env);
   if (cwd !== null) process.chdir(cwd);
   if (umask !== null) process.umask(umask);
 }
 
+export function takeVariables(env: Record<string, string>): void {
+  const own = process.env;
+  for (const name of Object.keys(own)) if (!Object.hasOwn(env, name)) Reflect.deleteProperty(own, name);
+  for (const [name, value] of Object.entries(env)) if (own[name] !== value) own[name] = value;
+}
+
 /** Not process.umask(), which sets it to something else for a moment, for all threads. */
 export function currentUmask(): number | null {
-  try {
-    const line = /^Umask:\s*([0-7]+)/m.exec(readFileSync('/proc/self/status', 'latin1'));
-    return line === null ? null : Number.parseInt(line[1]!, 8);
-  } catch {
-    return null; // too few descriptors, or no /proc: the server's is as good
-  }
+  const umask = native.umask();
+  return umask < 0 ? null : umask; // too few descriptors, or no /proc: the server's is as good
 }
 
 function define(key: 'pid' | 'ppid' | 'uptime', value: unknown): void {

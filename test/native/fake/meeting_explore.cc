@@ -290,10 +290,10 @@ void passer_by(uint64_t rounds) {
     } else {
       bool set_may_come = sets_pending > 0;
       const uint64_t before = moment;
-      const uint32_t from = event_expect(slot);
+      const uint32_t from = event_word(slot).load();
       const uint64_t since = ++moment;
       if (event_set_in(from)) continue;
-      const bool rung = wait_for(event_word(slot), from, me, soon());
+      const bool rung = wait_for(event_wait(arena, object, from, me), soon());
       sum.waits++;
       set_may_come |= moment > before + 1;
       if (rung && !set_may_come && nobody_died()) fail("E1: woken, and nobody has set it");

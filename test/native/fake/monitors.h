@@ -45,23 +45,24 @@ inline void stand_up(const Desk& d) {
 }
 
 /// Waits for the seat's bell as a blocked thread does, or as a waiter thread. False: the time is up.
-inline bool wait_for(Word& word, uint32_t value, OwnerId me, int64_t deadline) {
-  const BellWait wait{arena, object, word, value, me};
+inline bool wait_for(const BellWait& wait, int64_t deadline) {
+  const OwnerId me = wait.me;
   if (random(8) == 0) return bell_wait(wait, deadline, nullptr) == Outcome::acquired;
   for (bool parked = false;; parked = true) {
     if (parked && !bell_rung(wait)) bell_sweep(wait, me | kHelper);
     platform::Watch watch[1 + kPeersMax], peers[kPeersMax];
     const uint32_t count = bell_peers(wait, peers);
+    bell_expect(wait);
     if (bell_rung(wait)) return true;
     const int64_t now = platform::monotonic_now();
     if (now >= deadline) return false;
-    watch[0] = {&word, value};
+    watch[0] = {&wait.word, wait.value};
     for (uint32_t i = 0; i < count; i++) watch[i + 1] = peers[i];
     platform::park(watch, count + 1, now + kParkCeilingNs < deadline ? now + kParkCeilingNs : deadline);
   }
 }
 inline bool wait_for_bell(const Desk& d, int64_t deadline) {
-  return wait_for(d.seat.bell, d.seat.heard.load(std::memory_order_relaxed), d.me, deadline);
+  return wait_for({arena, object, d.seat.bell, d.seat.heard.load(std::memory_order_relaxed), d.me}, deadline);
 }
 
 /// Calls f(Seat&) with each seat, as it is now: not a step.

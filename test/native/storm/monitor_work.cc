@@ -225,9 +225,9 @@ void use_flag(const Life& life) {
     shared->sets += event_set(slot);
   } else if (below(2) == 0) {
     event_clear(slot);
-  } else if (const uint32_t from = event_expect(slot); !event_set_in(from)) {
+  } else if (const uint32_t from = event_word(slot).load(); !event_set_in(from)) {
     const int64_t since = platform::monotonic_now();
-    bell_wait({tree, objects[kFlag], event_word(slot), from, life.me}, since + kStuckNs, nullptr);
+    bell_wait(event_wait(tree, objects[kFlag], from, life.me), since + kStuckNs, nullptr);
     note_wait(life, since);
   }
 }
