@@ -26,11 +26,12 @@ if (process.platform !== 'linux') {
   process.exit(1);
 }
 
-const preload = new URL('fork-main.js', import.meta.url).href;
-const flags = [...forkFlags(), `--import=${preload}`];
+// Not --import: with that, Node would load scripts by other rules than without it.
+const preload = fileURLToPath(new URL('fork-main.js', import.meta.url));
+const flags = [...forkFlags(), `--require=${preload}`];
 const env = {
   ...process.env,
-  MULTIPROC_RUN: String(flags.length),
+  MULTIPROC_RUN: `${flags.length}${process.env.UV_USE_IO_URING === undefined ? '' : ' own'}`,
   // Its rings would be shared with the children.
   UV_USE_IO_URING: '0',
 };
@@ -41,6 +42,6 @@ try {
     Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`])),
   );
 } catch (error) {
-  process.stderr.write(`multiproc run: ${fileURLToPath(preload)}: ${String(error)}\n`);
+  process.stderr.write(`multiproc run: ${process.execPath} cannot be started: ${String(error)}\n`);
   process.exit(1);
 }

@@ -1,5 +1,5 @@
 /** A started child as its parent sees it: its letter, its end, and what it gave. Lives until it has ended. */
-import { InterruptedError, WorkerDiedError } from '../errors.js';
+import { InterruptedError, ProcessError, WorkerDiedError } from '../errors.js';
 import { sweepDead } from '../memory/arena.js';
 import { native } from '../native/load.js';
 import { childEvent, childWaited } from '../native/process-binding.js';
@@ -81,6 +81,7 @@ export class Child implements Watched {
   #pinned = true;
   #waits = 0;
   #sentinel: number | null = null;
+  #left = false;
 
   constructor(start: ChildStart) {
     this.#start = start;
@@ -92,6 +93,11 @@ export class Child implements Watched {
   /** Notices an end that has come. True once it has. */
   poll(): boolean {
     if (this.exitCode !== null) return true;
+    if (this.#left)
+      throw new ProcessError(
+        'ERR_MP_STATE',
+        `${this.#start.describe()} is no child of this process, but of the one that this one was forked from: only that one can wait for it or end it`,
+      );
     const code = native.childReap(this.#start.id);
     if (code === null) return false;
     this.exitCode = code;
@@ -134,6 +140,7 @@ export class Child implements Watched {
   /** The descriptor that becomes readable at its end. Closed by closeSentinel(). */
   get sentinel(): number {
     if (this.#sentinel === null) {
+      this.poll();
       if (this.exitCode === null) {
         this.#sentinel = native.childHandle(this.#start.id);
       } else {
@@ -157,6 +164,7 @@ export class Child implements Watched {
   leaveBehind(): void {
     forgotten.unregister(this);
     this.#sentinel = null;
+    this.#left = true;
     if (this.#letterOpen) this.#start.letter.close();
     this.#letterOpen = false;
     this.#pinned = false;

@@ -6,7 +6,11 @@ import { native } from '../../native/load.js';
 
 /** How long threads of Node's own may take to come to rest. */
 const restMs = 1000;
+/** The same for threads that end. */
+const endMs = 200;
 
+/** Of libuv's pool by default. */
+const poolSize = 4;
 const waiterThread = 'mp-waiter';
 
 let capable = false;
@@ -38,7 +42,8 @@ export function becomeCapable(startPool: () => void): void {
   const before = threads();
   startPool();
   ownThreads = threads();
-  poolThreads = ownThreads - before;
+  // None are new where the pool has run before.
+  poolThreads = ownThreads - before || Math.trunc(Number(process.env.UV_THREADPOOL_SIZE)) || poolSize;
   process.on('worker', (worker) => {
     workers++;
     worker.once('exit', () => {
@@ -67,21 +72,30 @@ export function checkMayFork(what: string): void {
       'ERR_MP_UNSUPPORTED',
       `${what}: a worker thread cannot fork; do it in the main thread, or use another start method`,
     );
-  if (workers > 0 || threads() > ownThreads) {
+  // A thread that ends is there for a moment longer.
+  if (workers > 0 || !within(endMs, () => threads() <= ownThreads)) {
+    const whose = workers > 0 ? 'worker threads' : 'threads of an addon or of workers';
     throw new ProcessError(
       'ERR_MP_THREADS',
-      `${what}: this process runs ${workers > 0 ? 'worker threads' : 'threads of an addon or of workers'}, which a fork does not take along ` +
-        `(${threadNames().join(', ')}); end them before, start them after, or use another start method`,
+      `${what}: this process runs ${whose}, which a fork does not take along (${threadNames().join(', ')}); ` +
+        'end them before, start them after, or use another start method',
     );
   }
-  const until = performance.now() + restMs;
-  while (!native.threadsRest()) {
-    if (performance.now() < until) continue;
+  if (!within(restMs, () => native.threadsRest())) {
     throw new ProcessError(
       'ERR_MP_THREADS',
       `${what}: Node's own threads were busy for ${restMs} ms, and a child forked now could wait for what they hold; ` +
         'try again when file, crypto and zlib calls under way are done',
     );
+  }
+}
+
+/** Looks again and again; blocks meanwhile. */
+function within(timeoutMs: number, holds: () => boolean): boolean {
+  const until = performance.now() + timeoutMs;
+  for (;;) {
+    if (holds()) return true;
+    if (performance.now() > until) return false;
   }
 }
 

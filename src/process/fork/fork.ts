@@ -64,11 +64,14 @@ export function forkSelf(fork: Fork, what: string): Started {
     });
     const parent = native.processSelf();
     const ppid = process.pid;
-    const doorbell = native.bellCreate();
+    let doorbell = -1;
     let hookError: { error: unknown } | null = null;
     const forked = aroundFork(
       {
-        fork: () => native.forkSelf(stdio.fds, options.detached, doorbell, !options.detached),
+        fork: () => {
+          doorbell = native.bellCreate();
+          return native.forkSelf(stdio.fds, options.detached, doorbell, !options.detached);
+        },
         isChild: ({ id }) => id === 0,
       },
       (error) => {
@@ -157,5 +160,6 @@ const kept = new Set<string | symbol>(['newListener', 'removeListener', 'warning
 
 function dropListeners(): void {
   for (const event of process.eventNames()) if (!kept.has(event)) process.removeAllListeners(event);
+  process.setUncaughtExceptionCaptureCallback(null);
   process.exitCode = undefined;
 }
