@@ -78,7 +78,6 @@ export class Child implements Watched {
   readonly #start: ChildStart;
   readonly #wakers: Wakers = new Set();
   #letterOpen = true;
-  #pinned = true;
   #waits = 0;
   #sentinel: number | null = null;
   #left = false;
@@ -167,20 +166,15 @@ export class Child implements Watched {
     this.#left = true;
     if (this.#letterOpen) this.#start.letter.close();
     this.#letterOpen = false;
-    this.#pinned = false;
     this.#wakers.clear();
   }
 
   /** Looks how far it has come, and takes what it gave: at once, as only then what is shared in it is surely alive. */
   readLetter(): void {
     if (!this.#letterOpen) return;
-    const { letter, unpin } = this.#start;
+    const { letter } = this.#start;
     try {
       const state = letter.state;
-      if (state >= letterState.attached && this.#pinned) {
-        this.#pinned = false;
-        unpin();
-      }
       if (state === letterState.returned) this.outcome = { ok: true, value: decode(letter.read()) };
       else if (state === letterState.threw)
         this.outcome = { ok: false, error: this.#thrown(decode(letter.read())) };
@@ -212,8 +206,8 @@ export class Child implements Watched {
     this.#letterOpen = false;
     this.#start.letter.close();
     native.childQuiet(this.#start.id);
-    if (this.#pinned) this.#start.unpin();
-    this.#pinned = false;
+    // Not before: what was sent may come back, granted to us while we have it still.
+    this.#start.unpin();
   }
 
   async #until(ready: () => boolean, wait: Wait): Promise<boolean> {

@@ -162,7 +162,7 @@ test('200 forks, killed at random: no child is left, nor a descriptor; each is h
     import { readdirSync, readFileSync } from 'node:fs';
     const fds = () => readdirSync('/proc/self/fd').length; const lock = new mp.Lock(); const count = new mp.Value('i', 0);
     const work = async () => { for (let i = 0; i < 3; i++) { const g = await lock.acquire(); count.add(1); g.release(); } return process.pid; };
-    await ctx().run(work); while (mp.activeChildren().length > 0) await mp.activeChildren()[0].join(); const before = fds();
+    await ctx().run(work); await Promise.all(mp.activeChildren().map((p) => p.join())); const before = fds();
     let good = 0, killed = 0, wrong = 0;
     const one = async (i) => {
       const p = new (ctx().Process)(work).start(); const kills = i % 3 === 0;
