@@ -61,7 +61,8 @@ void quieten(uv_handle_t* handle, void*) {
     default:
       return;  // Node's own machinery
   }
-  uv_unref(handle);
+  // A server still listens, as far as libuv knows.
+  if (uv_is_active(handle)) uv_unref(handle);
 }
 
 }  // namespace

@@ -1,11 +1,19 @@
-/** Preloaded by `npx multiproc run`: makes the program able to fork itself, before any of it is loaded. */
-import { hasOwnUring, isRun } from './fork-flags.js';
+/**
+ * Preloaded by `npx multiproc run`: makes the program able to fork itself, before any of it is loaded. The whole package
+ * is compiled to the last function, as each child would compile again what its parent has not.
+ */
 import { stat } from 'node:fs';
+import { createRequire } from 'node:module';
+import { setFlagsFromString } from 'node:v8';
 import { isMainThread } from 'node:worker_threads';
-import { prepareForks } from '../process/fork/prepare.js';
+import { hasOwnUring, isRun } from './fork-flags.js';
 
 // Worker threads are given the same options; they cannot fork.
 if (isRun && isMainThread) {
+  const require = createRequire(import.meta.url);
+  setFlagsFromString('--no-lazy');
+  const { prepareForks } = require('../process/fork/prepare.js') as typeof import('../process/fork/prepare.js');
+  setFlagsFromString('--lazy');
   prepareForks(() => {
     stat('/', () => undefined); // starts the threads of libuv's pool
   });
