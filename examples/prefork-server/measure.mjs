@@ -1,0 +1,97 @@
+// node measure.mjs [workers]: this server and node:cluster with the same application, one after the other.
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { Agent, get } from 'node:http';
+import { fileURLToPath } from 'node:url';
+
+const workers = Number(process.argv[2] ?? 4);
+const seconds = Number(process.argv[3] ?? 3);
+const connections = 32;
+const run = fileURLToPath(new URL('../../lib/entry/run.js', import.meta.url));
+const file = (name) => fileURLToPath(new URL(name, import.meta.url));
+
+const kinds = {
+  'multiproc fork': [run, 'run', file('server.mjs'), '0', String(workers)],
+  'node:cluster': [file('cluster.mjs'), '0', String(workers)],
+};
+
+const rows = [];
+for (const [name, args] of Object.entries(kinds)) rows.push({ name, ...(await measure(args)) });
+console.table(Object.fromEntries(rows.map(({ name, ...row }) => [name, row])));
+
+async function measure(args) {
+  const began = performance.now();
+  const server = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const ended = new Promise((resolve) => server.once('exit', resolve));
+  const port = await new Promise((resolve, reject) => {
+    let text = '';
+    server.stdout.setEncoding('utf8').on('data', (chunk) => {
+      const found = /listening on (\d+)/.exec((text += chunk));
+      if (found) resolve(Number(found[1]));
+    });
+    server.once('exit', () => reject(new Error(`The server ended: ${text}`)));
+  });
+  const seen = await allServing(port);
+  const ready = performance.now() - began;
+  const [one] = seen;
+  const requests = await load(port);
+  const memory = [...seen].map(privateMiB).sort((a, b) => a - b);
+  process.kill(one, 'SIGKILL');
+  const killed = performance.now();
+  await allServing(port, one);
+  const back = performance.now() - killed;
+  server.kill();
+  await ended;
+  return {
+    [`ms to ${workers} ready`]: Math.round(ready),
+    'private MiB per worker': Number(memory[memory.length >> 1].toFixed(1)),
+    'requests/s': Math.round(requests / seconds),
+    'ms until a killed one is back': Number(back.toFixed(1)),
+  };
+}
+
+/** Waits until so many workers serve, none of them `gone`; their pids. */
+async function allServing(port, gone = 0) {
+  const seen = new Set();
+  while (seen.size < workers) {
+    // The workers of the one know each other; of the other's, one after the other answers.
+    const { pids, answeredBy } = await ask(port, '/status').catch(() => ({ answeredBy: gone }));
+    if (pids !== undefined) seen.clear();
+    for (const pid of pids ?? [answeredBy]) if (pid !== 0 && pid !== gone) seen.add(pid);
+  }
+  return seen;
+}
+
+/** One request on a connection of its own: whoever accepts it answers. */
+function ask(port, path, agent = false, headers = {}) {
+  return new Promise((resolve, reject) => {
+    get({ port, path, agent, headers }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk) => (text += chunk));
+      response.on('end', () => resolve(JSON.parse(text)));
+    }).on('error', reject);
+  });
+}
+
+async function load(port) {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const until = performance.now() + seconds * 1000;
+  let done = 0;
+  await Promise.all(
+    Array.from({ length: connections }, async (_, i) => {
+      while (performance.now() < until) {
+        await ask(port, '/search?q=red%20lamp', agent, { 'x-client': `client ${i}` });
+        done++;
+      }
+    }),
+  );
+  agent.destroy();
+  return done;
+}
+
+function privateMiB(pid) {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  return (
+    [...text.matchAll(/^Private_\w+:\s+(\d+) kB/gm)].reduce((sum, [, kib]) => sum + Number(kib), 0) / 1024
+  );
+}
