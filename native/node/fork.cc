@@ -128,8 +128,7 @@ napi_value exec(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
   const std::string file = to_text(env, args[0]);
   const TextList argv(env, args[1]), envp(env, args[2]);
-  return throw_failure(env,
-                       platform::process_exec(file.c_str(), argv.pointers.data(), envp.pointers.data()));
+  return throw_failure(env, platform::process_exec(file.c_str(), argv.pointers.data(), envp.pointers.data()));
 }
 
 }  // namespace

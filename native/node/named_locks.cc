@@ -84,8 +84,8 @@ napi_value open_named_lock(napi_env env, napi_callback_info info) {
 napi_value enter_named_again(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
   FoundSegment found;
-  const bool missing = static_cast<bool>(find(segment_request(env, args[1]), &found)) ||
-                       found.check != NamedCheck::ok;
+  const bool missing =
+      static_cast<bool>(find(segment_request(env, args[1]), &found)) || found.check != NamedCheck::ok;
   auto failed = self(args.data).named_locks.enter_again(to_uint32(env, args[0]) - kNamedLockBase,
                                                         missing ? nullptr : &found, to_uint32(env, args[2]));
   if (!missing) platform::close_fd(found.fd);

@@ -15,7 +15,8 @@ F find(const char* name) {
 
 struct V8 {
   Isolate* (*isolate)() = find<Isolate* (*)()>("_ZN2v87Isolate10GetCurrentEv");
-  void (*run)(Isolate*) = find<void (*)(Isolate*)>("_ZN2v815MicrotasksScope17PerformCheckpointEPNS_7IsolateE");
+  void (*run)(Isolate*) =
+      find<void (*)(Isolate*)>("_ZN2v815MicrotasksScope17PerformCheckpointEPNS_7IsolateE");
   bool (*running)(Isolate*) =
       find<bool (*)(Isolate*)>("_ZN2v815MicrotasksScope19IsRunningMicrotasksEPNS_7IsolateE");
   void (*terminate)(Isolate*) = find<void (*)(Isolate*)>("_ZN2v87Isolate18TerminateExecutionEv");
@@ -38,8 +39,7 @@ void unwound(Isolate* isolate) { v8().cancel(isolate); }
 
 bool can_unwind() {
   const V8& v = v8();
-  return v.isolate && v.run && v.running && v.terminate && v.cancel &&
-         v.at_bottom && v.not_at_bottom;
+  return v.isolate && v.run && v.running && v.terminate && v.cancel && v.at_bottom && v.not_at_bottom;
 }
 
 void drop_microtasks() {

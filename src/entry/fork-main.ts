@@ -12,7 +12,8 @@ import { hasOwnUring, isRun } from './fork-flags.js';
 if (isRun && isMainThread) {
   const require = createRequire(import.meta.url);
   setFlagsFromString('--no-lazy');
-  const { prepareForks } = require('../process/fork/prepare.js') as typeof import('../process/fork/prepare.js');
+  const { prepareForks } =
+    require('../process/fork/prepare.js') as typeof import('../process/fork/prepare.js');
   setFlagsFromString('--lazy');
   prepareForks(() => {
     stat('/', () => undefined); // starts the threads of libuv's pool

@@ -29,7 +29,7 @@ if (process.platform !== 'linux') {
 // Not --import: with that, Node would load scripts by other rules than without it.
 const preload = fileURLToPath(new URL('fork-main.js', import.meta.url));
 const flags = [...forkFlags(), `--require=${preload}`];
-const env = {
+const env: NodeJS.ProcessEnv = {
   ...process.env,
   MULTIPROC_RUN: `${flags.length}${process.env.UV_USE_IO_URING === undefined ? '' : ' own'}`,
   // Its rings would be shared with the children.

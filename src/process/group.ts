@@ -58,7 +58,9 @@ export async function runGroup<R>(
   const members: Process<R>[] = [];
   try {
     for (let index = 0; index < count; index++) members.push(startMember(index));
-    return await untilAborted(Promise.all(members.map(success)), signal);
+    const results = await untilAborted(Promise.all(members.map(success)), signal);
+    for (const member of members) member.close();
+    return results;
   } catch (error) {
     await endAll(members, wait.timeout);
     throw error;
@@ -83,10 +85,7 @@ async function success<R>(member: Process<R>, index: number): Promise<Awaited<R>
     throw of(error, index, pid);
   }
   const code = (await member.join())!;
-  if (code === 0) {
-    member.close();
-    return value;
-  }
+  if (code === 0) return value;
   const killed = code < 0 ? signalName(-code) : null;
   const how = killed === null ? `ended with exit code ${code}` : `was ended by ${killed}`;
   const end = { pid: pid!, exitCode: killed === null ? code : null, signal: killed };

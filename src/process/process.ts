@@ -8,7 +8,6 @@ import { ownOwnerId, setEnvironmentName } from '../memory/arena.js';
 import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from '../sync/wait-options.js';
 import { errorClassFinder } from '../transfer/error-classes.js';
 import { referenceOf, referenceTo, type FunctionAddress } from '../transfer/function-ref.js';
-import { resolveFunction } from '../transfer/function-resolve.js';
 import { Child, reapEnded } from './child.js';
 import { checkMayStart, currentIdentity } from './current.js';
 import type { Identity } from './launch.js';
@@ -19,8 +18,8 @@ import {
   type ProcessOptions,
   type Target,
 } from './options.js';
-import { signalName, signalNumber } from './signals.js';
-import { forkSelf } from './fork/fork.js';
+import { exitCodeText, signalNumber } from './signals.js';
+import { forkSelf, workInHeap } from './fork/fork.js';
 import { startProcess, type Started } from './start.js';
 import { getStartMethod, type StartMethod } from './start-method.js';
 import { prepareToFork } from './forkserver/client.js';
@@ -130,10 +129,7 @@ export class Process<R = any> {
   #fork(what: string): this {
     const identity = this.#identity();
     const options = this.#options;
-    const target = this.#target;
-    const args = this.#args;
-    const work = async (): Promise<unknown> =>
-      target === null ? undefined : ((await callable(target, what)) as (...a: unknown[]) => unknown)(...args);
+    const work = workInHeap(this.#target, this.#args, what);
     return this.#begun(
       forkSelf(
         {
@@ -142,15 +138,21 @@ export class Process<R = any> {
           options,
           run: () => this.run(),
           become: () => {
-            for (const process of active) for (const stream of process.#streams) stream?.destroy();
+            for (const process of active) process.#leaveStreams();
             active.clear();
             this.#self = { identity, run: work };
-            current = this;
+            setCurrent(this);
           },
         },
         what,
       ),
     );
+  }
+
+  /** In a process forked beside it: the other ends would not see that its parent closes these. */
+  #leaveStreams(): void {
+    // Who listens is the parent.
+    for (const stream of this.#streams) stream?.removeAllListeners().destroy();
   }
 
   #identity(): Identity {
@@ -353,11 +355,6 @@ export class Process<R = any> {
   }
 }
 
-/** What a target is in a process that has it in its heap. */
-function callable(target: Target, what: string): object | Promise<object> {
-  return typeof target === 'function' ? target : resolveFunction(referenceOf(target, what));
-}
-
 function startMethodOf(processClass: typeof Process): StartMethod {
   return processClass[boundMethod] ?? getStartMethod();
 }
@@ -367,11 +364,11 @@ function isProgramsOwn(processClass: object): boolean {
   return !Object.hasOwn(processClass, boundMethod);
 }
 
-function exitCodeText(code: number): string {
-  return code < 0 ? `-${signalName(-code)}` : String(code);
-}
-
 let current: Process | null = null;
+
+function setCurrent(process: Process): void {
+  current = process;
+}
 
 /** The process this code runs in: in a child the object that was started there, else one called MainProcess. */
 export function currentProcess(): Process {

@@ -12,3 +12,7 @@ export function signalName(number: number): NodeJS.Signals {
 }
 
 export const signalNumber = constants.signals;
+
+export function exitCodeText(code: number): string {
+  return code < 0 ? `-${signalName(-code)}` : String(code);
+}

@@ -193,8 +193,7 @@ bool start_child(const Received& received, bool new_session, const Signals& sign
   *handle = made.handle;
   reply->pid = static_cast<uint32_t>(made.pid);
   server().channels.push_back(made.channel);
-  server().children.push_back(
-      {assignment.requester, made.pid, made.handle, received.fds[kStatusFd]});
+  server().children.push_back({assignment.requester, made.pid, made.handle, received.fds[kStatusFd]});
   return false;
 }
 

@@ -17,7 +17,9 @@ import { ignoreUncaught, takeOverEnds } from '../forkserver/ends.js';
 import { drawAnew } from '../forkserver/random.js';
 import { takeIdentity, takeSurroundings } from '../forkserver/surroundings.js';
 import { mendWorkers } from '../forkserver/threads.js';
-import type { CheckedOptions } from '../options.js';
+import { referenceOf } from '../../transfer/function-ref.js';
+import { resolveFunction } from '../../transfer/function-resolve.js';
+import type { CheckedOptions, Target } from '../options.js';
 import { asProcessError, checkDirectory, checkTexts, type Started } from '../start.js';
 import { closeStdio, openStdio, streamsOf } from '../stdio.js';
 import { Work } from '../work.js';
@@ -34,6 +36,15 @@ export interface Fork {
   run: () => unknown;
   /** In the child: forgets who else its parent has started, and becomes the object that runs. */
   become: () => void;
+}
+
+/** What runs a target that a child has in its heap. */
+export function workInHeap(target: Target | null, args: unknown[], what: string): () => Promise<unknown> {
+  return async () => {
+    if (target === null) return undefined;
+    const fn = typeof target === 'function' ? target : await resolveFunction(referenceOf(target, what));
+    return (fn as (...args: unknown[]) => unknown)(...args);
+  };
 }
 
 /** Returns in the parent only. After an error nothing is left. */
@@ -65,7 +76,7 @@ export function forkSelf(fork: Fork, what: string): Started {
     const parent = native.processSelf();
     const ppid = process.pid;
     let doorbell = -1;
-    let hookError: { error: unknown } | null = null;
+    const hookErrors: unknown[] = [];
     const forked = aroundFork(
       {
         fork: () => {
@@ -75,7 +86,7 @@ export function forkSelf(fork: Fork, what: string): Started {
         isChild: ({ id }) => id === 0,
       },
       (error) => {
-        hookError ??= { error };
+        hookErrors.push(error);
       },
     );
     if (forked.id === 0) {
@@ -83,7 +94,7 @@ export function forkSelf(fork: Fork, what: string): Started {
       becomeChild(fork, forked.pid, ppid, { letter: letter.fd, doorbell, parent });
     }
     // It runs already, so start() does not fail: the program's own error is reported as such.
-    if (hookError !== null) reportLater((hookError as { error: unknown }).error);
+    if (hookErrors.length > 0) reportLater(hookErrors[0]);
     return { ...forked, letter, unpin, streams: streamsOf(stdio) };
   } catch (error) {
     for (const step of undo.reverse()) step();

@@ -71,7 +71,6 @@ export function runChildHooks(): void {
   const errors: unknown[] = [];
   run(childHooks, 'child', (error) => errors.push(error));
   childHooks = [];
-  // eslint-disable-next-line @typescript-eslint/only-throw-error -- whatever a hook has thrown
   if (errors.length > 0) throw errors[0];
 }
 

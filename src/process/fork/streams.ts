@@ -16,12 +16,12 @@ const used = new Set<Name>();
 /** Before anything of the program's runs. */
 export function watchStreams(): void {
   for (const name of names) {
-    const { get, ...rest } = Object.getOwnPropertyDescriptor(process, name)!;
+    const was = Object.getOwnPropertyDescriptor(process, name)!;
     Object.defineProperty(process, name, {
-      ...rest,
+      ...was,
       get() {
         used.add(name);
-        return (get as () => unknown).call(process);
+        return was.get!.call(process) as unknown;
       },
     });
   }

@@ -32,7 +32,7 @@ const runTicks = (process as unknown as { _tickCallback: () => void })._tickCall
 
 /** While Node is as it was made: before anything of the program's runs. */
 export function findTurns(): void {
-  const { emitWarning } = process;
+  const warn = process.emitWarning.bind(process);
   process.emitWarning = () => undefined; // that this is for tests
   try {
     timers = internalModule('internal/timers') as Timers;
@@ -43,7 +43,7 @@ export function findTurns(): void {
     clearAsyncIds = (internalModule('internal/async_hooks') as { clearAsyncIdStack: () => void })
       .clearAsyncIdStack;
   } finally {
-    process.emitWarning = emitWarning;
+    process.emitWarning = warn;
   }
 }
 

@@ -6,13 +6,16 @@ import { createRequire, syncBuiltinESMExports } from 'node:module';
 import type * as threads from 'node:worker_threads';
 import { addonFile } from '../../native/load.js';
 
-const lastThatWaits = 20;
+const lastThatPosts = 20;
 
 let isForked = false;
 
-/** In the server, before anything of the program's can take a reference to Worker. */
-export function replaceWorker(): void {
-  if (Number.parseInt(process.versions.node) > lastThatWaits) return;
+/**
+ * Before anything of the program's can take a reference to Worker. `always`: where a process is forked in the middle of its
+ * work, any V8 may have posted tasks before.
+ */
+export function replaceWorker(always = false): void {
+  if (!always && Number.parseInt(process.versions.node) > lastThatPosts) return;
   const module = createRequire(import.meta.url)('node:worker_threads') as { Worker: typeof threads.Worker };
   const { Worker: NodeWorker } = module;
   module.Worker = class Worker extends NodeWorker {
