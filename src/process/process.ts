@@ -11,13 +11,7 @@ import { referenceOf, referenceTo, type FunctionAddress } from '../transfer/func
 import { Child, reapEnded } from './child.js';
 import { checkMayStart, currentIdentity } from './current.js';
 import type { Identity } from './launch.js';
-import {
-  checkOptions,
-  readArguments,
-  type CheckedOptions,
-  type ProcessOptions,
-  type Target,
-} from './options.js';
+import { checkOptions, readArguments, type CheckedOptions, type ProcessOptions } from './options.js';
 import { exitCodeText, signalNumber } from './signals.js';
 import { forkSelf, workInHeap } from './fork/fork.js';
 import { startProcess, type Started } from './start.js';
@@ -141,7 +135,7 @@ export class Process<R = any> {
             for (const process of active) process.#leaveStreams();
             active.clear();
             this.#self = { identity, run: work };
-            setCurrent(this);
+            current = this; // eslint-disable-line @typescript-eslint/no-this-alias -- it is this one from now on
           },
         },
         what,
@@ -365,10 +359,6 @@ function isProgramsOwn(processClass: object): boolean {
 }
 
 let current: Process | null = null;
-
-function setCurrent(process: Process): void {
-  current = process;
-}
 
 /** The process this code runs in: in a child the object that was started there, else one called MainProcess. */
 export function currentProcess(): Process {
