@@ -18,7 +18,8 @@ if (cluster.isPrimary) {
   for (const signal of ['SIGINT', 'SIGTERM']) {
     process.once(signal, () => {
       stopping = true;
-      for (const worker of Object.values(cluster.workers)) worker.kill();
+      for (const worker of Object.values(cluster.workers)) worker.process.kill();
+      process.exit();
     });
   }
   for (let i = 0; i < Number(workers); i++) cluster.fork();

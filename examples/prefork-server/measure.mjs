@@ -34,8 +34,9 @@ async function measure(args) {
   const seen = await allServing(port);
   const ready = performance.now() - began;
   const [one] = seen;
+  const fresh = median([...seen].map(privateMiB));
   const requests = await load(port);
-  const memory = [...seen].map(privateMiB).sort((a, b) => a - b);
+  const worked = median([...seen].map(privateMiB));
   process.kill(one, 'SIGKILL');
   const killed = performance.now();
   await allServing(port, one);
@@ -44,7 +45,8 @@ async function measure(args) {
   await ended;
   return {
     [`ms to ${workers} ready`]: Math.round(ready),
-    'private MiB per worker': Number(memory[memory.length >> 1].toFixed(1)),
+    'private MiB per worker, ready': fresh,
+    'after the load': worked,
     'requests/s': Math.round(requests / seconds),
     'ms until a killed one is back': Number(back.toFixed(1)),
   };
@@ -55,20 +57,25 @@ async function allServing(port, gone = 0) {
   const seen = new Set();
   while (seen.size < workers) {
     // The workers of the one know each other; of the other's, one after the other answers.
-    const { pids, answeredBy } = await ask(port, '/status').catch(() => ({ answeredBy: gone }));
+    const { pids, answeredBy } = await askOrGiveUp(port).catch(() => ({ answeredBy: gone }));
     if (pids !== undefined) seen.clear();
     for (const pid of pids ?? [answeredBy]) if (pid !== 0 && pid !== gone) seen.add(pid);
   }
   return seen;
 }
 
+/** A request that was handed to a worker in the moment of its death may never be answered. */
+function askOrGiveUp(port) {
+  return ask(port, '/status', false, {}, AbortSignal.timeout(250));
+}
+
 /** One request on a connection of its own: whoever accepts it answers. */
-function ask(port, path, agent = false, headers = {}) {
+function ask(port, path, agent = false, headers = {}, signal = undefined) {
   return new Promise((resolve, reject) => {
-    get({ port, path, agent, headers }, (response) => {
+    get({ port, path, agent, headers, signal }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk) => (text += chunk));
-      response.on('end', () => resolve(JSON.parse(text)));
+      response.on('error', reject).on('end', () => resolve(JSON.parse(text)));
     }).on('error', reject);
   });
 }
@@ -94,4 +101,8 @@ function privateMiB(pid) {
   return (
     [...text.matchAll(/^Private_\w+:\s+(\d+) kB/gm)].reduce((sum, [, kib]) => sum + Number(kib), 0) / 1024
   );
+}
+
+function median(values) {
+  return Number(values.sort((a, b) => a - b)[values.length >> 1].toFixed(1));
 }
