@@ -249,12 +249,15 @@ struct ForkAnswer {
 /// EPIPE or ECONNRESET: the server is gone; EPERM: it serves another user; EINTR: interrupted, the channel must be closed.
 /// After any failure no child runs on: one that was forked all the same ends before it does anything.
 Failure fork_request(int channel, const SpawnRequest& request, const Word* interrupt,
-                     uint32_t interrupt_value, ForkAnswer* answer);
+                     uint32_t interrupt_value, uint32_t* untold, ForkAnswer* answer);
 /// Gives the server descriptors to act upon before it serves what is sent later.
 Failure fork_tell(int channel, const int* fds, int fd_count);
+/// Whether the server has acted upon all of `*untold` tells, which counts those that it has not; does not wait. Every
+/// request does, and counts as well.
+bool fork_ready(int channel, uint32_t* untold);
 /// The processes that the server has forked and that still run, as pairs of pids: requester, child. Returns how many
 /// numbers there are, at most `max`.
-Failure fork_census(int channel, uint32_t* pids, int max, int* count);
+Failure fork_census(int channel, uint32_t* untold, uint32_t* pids, int max, int* count);
 /// As process_reap, for a forked process. 255 where the server died before it could tell the exit code.
 Failure process_reap_forked(int handle, int status, bool* ended, int32_t* exit_code);
 

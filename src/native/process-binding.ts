@@ -64,6 +64,8 @@ export interface ProcessBinding {
   forkserverGeneration(): number;
   forkserverDrop(generation: number): void;
   forkserverTell(fds: number[]): void;
+  /** Whether it has acted upon all it was told. */
+  forkserverReady(): boolean;
   /** Whom it has forked for whom: requester's pid, child's pid, and so on. */
   forkserverCensus(): number[];
   /** In a forked child. */

@@ -14,7 +14,7 @@ import type { Identity } from './launch.js';
 import { checkOptions, readArguments, type CheckedOptions, type ProcessOptions } from './options.js';
 import { signalName, signalNumber } from './signals.js';
 import { startProcess } from './start.js';
-import { getStartMethod, type StartMethod } from './start-method.js';
+import { getStartMethod, isStartMethodChosen, type StartMethod } from './start-method.js';
 import { prepareToFork } from './forkserver/client.js';
 import { descendantsOf, signalDescendant } from './tree.js';
 
@@ -121,7 +121,8 @@ export class Process<R = any> {
       args: this.#args,
       this: job === null ? {} : Object.fromEntries(Object.entries(this)),
     };
-    const { streams, ...spawned } = startProcess(message, this.#options, method, what);
+    const patient = (this.constructor as typeof Process)[boundMethod] !== undefined || isStartMethodChosen();
+    const { streams, ...spawned } = startProcess(message, this.#options, { method, patient }, what);
     this.#child = new Child({
       ...spawned,
       keepsAlive,

@@ -5,7 +5,7 @@ import { show } from '../native/arguments.js';
 export type StartMethod = 'spawn' | 'fork' | 'forkserver';
 
 const known: readonly StartMethod[] = ['spawn', 'fork', 'forkserver'];
-const available: readonly StartMethod[] = process.platform === 'linux' ? ['spawn', 'forkserver'] : ['spawn'];
+const available: readonly StartMethod[] = process.platform === 'linux' ? ['forkserver', 'spawn'] : ['spawn'];
 let chosen: StartMethod | null = null;
 /** What start() uses where nothing is chosen. */
 let byDefault = wished() ?? available[0]!;
@@ -50,6 +50,11 @@ export function checkStartMethod(method: StartMethod, what: string): void {
 /** In a child: its processes are started as it was. */
 export function inheritStartMethod(method: StartMethod): void {
   byDefault = method;
+}
+
+/** Whether the program asks for its method. Else a process that need not wait for a server to start does not. */
+export function isStartMethodChosen(): boolean {
+  return chosen !== null || wished() !== null;
 }
 
 /** The method that start() uses. */

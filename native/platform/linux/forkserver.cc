@@ -56,6 +56,7 @@ struct Server {
   std::vector<ServedChild> children;
   Spare spare;
   bool wants_spare = true;
+  int told_by = -1;  // a channel that waits to hear that the server is ready
 };
 
 /// Of this process; a child empties it.
@@ -241,6 +242,13 @@ void census(int channel) {
   datagram_send(channel, pids.data(), pids.size() * sizeof pids[0], nullptr, 0);
 }
 
+/// To whom has told something, now that it is done.
+void say_ready() {
+  const ForkReply ready{kReadyMagic, 0, 0, ""};
+  if (server().told_by >= 0) datagram_send(server().told_by, &ready, sizeof ready, nullptr, 0);
+  server().told_by = -1;
+}
+
 /// One message of a channel. True: the caller has something to do.
 bool serve_message(size_t at, const char* refusal, const Signals& signals, ForkTurn* turn) {
   const int channel = server().channels[at];
@@ -259,6 +267,7 @@ bool serve_message(size_t at, const char* refusal, const Signals& signals, ForkT
   if (whole && header.kind == ForkKind::tell && received.same_user && received.fd_count > 0) {
     *turn = {ForkTurn::told, {}, received.fd_count, -1, -1, static_cast<uint32_t>(received.sender)};
     memcpy(turn->fds, received.fds, sizeof turn->fds);
+    server().told_by = channel;
     // It has not what will be loaded now.
     dismiss_spare();
     server().wants_spare = true;
@@ -278,6 +287,7 @@ Failure fork_serve(int first_channel, const char* refusal, bool wait, ForkTurn* 
   if (!opened) server().channels.push_back(first_channel);
   opened = true;
   const Signals signals;
+  say_ready();
   std::vector<pollfd> watches;
   for (;;) {
     *turn = {server().channels.empty() ? ForkTurn::over : ForkTurn::idle, {}, 0, -1, -1, 0};
