@@ -105,7 +105,11 @@ napi_value tell(napi_env env, napi_callback_info info) {
 /// forkserverReady(): whether a request would be served at once.
 napi_value ready(napi_env env, napi_callback_info) {
   const std::lock_guard guard(client().mutex);
-  return boolean(env, client().channel >= 0 && platform::fork_ready(client().channel, &client().untold));
+  bool is_ready = false;
+  if (client().channel < 0) return boolean(env, false);
+  if (Failure f = platform::fork_ready(client().channel, &client().untold, &is_ready))
+    return throw_failure(env, f);
+  return boolean(env, is_ready);
 }
 
 /// forkserverCensus(): [requester's pid, child's pid, …]; empty without a server.

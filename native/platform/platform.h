@@ -253,8 +253,8 @@ Failure fork_request(int channel, const SpawnRequest& request, const Word* inter
 /// Gives the server descriptors to act upon before it serves what is sent later.
 Failure fork_tell(int channel, const int* fds, int fd_count);
 /// Whether the server has acted upon all of `*untold` tells, which counts those that it has not; does not wait. Every
-/// request does, and counts as well.
-bool fork_ready(int channel, uint32_t* untold);
+/// request does, and counts as well. ECONNRESET: the server is gone.
+Failure fork_ready(int channel, uint32_t* untold, bool* ready);
 /// The processes that the server has forked and that still run, as pairs of pids: requester, child. Returns how many
 /// numbers there are, at most `max`.
 Failure fork_census(int channel, uint32_t* untold, uint32_t* pids, int max, int* count);

@@ -94,7 +94,7 @@ Failure channel_create(int*, int*) { return kUnsupported; }
 Failure fork_request(int, const SpawnRequest&, const Word*, uint32_t, uint32_t*, ForkAnswer*) {
   return kUnsupported;
 }
-bool fork_ready(int, uint32_t*) { return false; }
+Failure fork_ready(int, uint32_t*, bool*) { return kUnsupported; }
 Failure fork_tell(int, const int*, int) { return kUnsupported; }
 Failure fork_census(int, uint32_t*, uint32_t*, int, int*) { return kUnsupported; }
 Failure process_reap_forked(int, int, bool*, int32_t*) { return kUnsupported; }

@@ -79,9 +79,10 @@ export function startProcess(
       parent: native.processSelf(),
       env,
     };
-    const { id, pid } = forks
-      ? forkProcess(parcel, launch, options.detached, what)
-      : spawn(parcel, options, movesLater ? null : cwd, what);
+    const { detached } = options;
+    const { id, pid } =
+      (forks ? forkProcess(parcel, launch, { detached, patient }, what) : null) ??
+      spawn(parcel, options, movesLater ? null : cwd, what);
     return { id, pid, letter, unpin, streams: streamsOf(stdio) };
   } catch (error) {
     for (const step of undo.reverse()) step();

@@ -60,7 +60,6 @@ Failure receive_answer(int channel, uint32_t* untold, void* data, size_t size, b
     close_all(received->fds, received->fd_count);
     received->fd_count = 0;
     if (*untold > 0) --*untold;
-    if (!wait && *untold == 0) return {EAGAIN, "recvmsg"};
   }
 }
 
@@ -137,13 +136,19 @@ Failure fork_tell(int channel, const int* fds, int fd_count) {
   return datagram_send(channel, &header, sizeof header, fds, fd_count);
 }
 
-bool fork_ready(int channel, uint32_t* untold) {
+Failure fork_ready(int channel, uint32_t* untold, bool* ready) {
   Received received;
   char nothing[sizeof(ForkReply)];
-  // Nobody has asked anything: whatever else comes is no answer to be waited for.
-  if (*untold > 0) receive_answer(channel, untold, nothing, sizeof nothing, false, &received);
-  close_all(received.fds, received.fd_count);
-  return *untold == 0;
+  Failure failed;
+  do {
+    failed = receive_answer(channel, untold, nothing, sizeof nothing, false, &received);
+    close_all(received.fds, received.fd_count);
+    received.fd_count = 0;
+    // Nobody has asked anything: what else comes is no answer to be waited for.
+    if (!failed && received.size == 0) failed = {ECONNRESET, "recvmsg"};
+  } while (!failed);
+  *ready = *untold == 0;
+  return failed.code == EAGAIN ? Failure{} : failed;
 }
 
 Failure fork_census(int channel, uint32_t* untold, uint32_t* pids, int max, int* count) {

@@ -81,13 +81,13 @@ export function serverIsReady(launch: Launch): boolean {
   }
 }
 
-/** A process of the server's. A server that is gone is replaced, once. */
+/** A process of the server's. A server that is gone is replaced, once; or it is null, where another method will do. */
 export function forkProcess(
   { stdio, letter, parent }: Parcel,
   launch: Launch,
-  detached: boolean,
+  { detached, patient }: { detached: boolean; patient: boolean },
   what: string,
-): { id: number; pid: number } {
+): { id: number; pid: number } | null {
   for (let attempt = 1; ; attempt++) {
     let generation = 0;
     try {
@@ -106,6 +106,7 @@ export function forkProcess(
       reapEnded();
       if ((error as { errno?: string }).errno === 'EINTR')
         throw new InterruptedError(`${what}: a signal arrived while waiting`);
+      if (!patient) return null;
       if (attempt === attempts) throw notToBeHad(what, error);
     }
   }
