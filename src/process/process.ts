@@ -121,7 +121,7 @@ export class Process<R = any> {
       args: this.#args,
       this: job === null ? {} : Object.fromEntries(Object.entries(this)),
     };
-    const patient = (this.constructor as typeof Process)[boundMethod] !== undefined || isStartMethodChosen();
+    const patient = (this.constructor as typeof Process)[boundMethod] !== null || isStartMethodChosen();
     const { streams, ...spawned } = startProcess(message, this.#options, { method, patient }, what);
     this.#child = new Child({
       ...spawned,
