@@ -268,7 +268,7 @@ int current_umask();
 struct ForkTurn {
   enum Kind : uint32_t {
     idle,   // nothing is left to do now
-    over,   // the last requester has gone
+    over,   // the last requester has gone, and the last child
     told,   // fds are those of a fork_tell
     child,  // this process is a new child: fds are those of its request, without the standard streams
     spare,  // this process is a new one that nobody has asked for yet: see fork_take

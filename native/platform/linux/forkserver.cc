@@ -290,9 +290,10 @@ Failure fork_serve(int first_channel, const char* refusal, bool wait, ForkTurn* 
   say_ready();
   std::vector<pollfd> watches;
   for (;;) {
-    *turn = {server().channels.empty() ? ForkTurn::over : ForkTurn::idle, {}, 0, -1, -1, 0};
-    if (turn->kind == ForkTurn::over) return {};
     const size_t channels = server().channels.size(), children = server().children.size();
+    // A child's channel ends a moment before the child does, and its end is still to be told.
+    *turn = {channels == 0 && children == 0 ? ForkTurn::over : ForkTurn::idle, {}, 0, -1, -1, 0};
+    if (turn->kind == ForkTurn::over) return {};
     const bool prepares = wait && refusal == nullptr && server().wants_spare && server().spare.pid == 0;
     watches.clear();
     for (const int channel : server().channels) watches.push_back({channel, POLLIN, 0});
