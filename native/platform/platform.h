@@ -217,6 +217,8 @@ Failure process_reap(int handle, bool* ended, int32_t* exit_code);
 /// Waits until the handle's process has ended or `wake_at`; false: it still runs. Does not collect.
 /// `interrupt` (may be null) ends the wait when it no longer has `interrupt_value`.
 bool process_wait(int handle, int64_t wake_at, const Word* interrupt, uint32_t interrupt_value);
+/// Which of these processes have ended, with one call to the system: ended[i] is that of handles[i]. Allocates.
+void processes_ended(const int* handles, int count, bool* ended);
 /// A handle of this very process, to be inherited by children that must not outlive it.
 Failure process_self_handle(int* handle);
 /// Ends this process when the process behind `parent_handle` is gone: a native thread, so it works while JavaScript is

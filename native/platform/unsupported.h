@@ -86,6 +86,7 @@ uint64_t pid_namespace() { return 0; }
 Failure process_spawn(const SpawnRequest&, Spawned*) { return kUnsupported; }
 Failure process_signal(int, int) { return kUnsupported; }
 Failure process_reap(int, bool*, int32_t*) { return kUnsupported; }
+void processes_ended(const int*, int, bool*) {}
 bool process_wait(int, int64_t, const Word*, uint32_t) { return true; }
 Failure process_self_handle(int*) { return kUnsupported; }
 Failure follow_parent(int) { return kUnsupported; }

@@ -35,6 +35,8 @@ export interface ProcessBinding {
   ): { id: number; pid: number };
   /** Collects the end; the exit code, or null while it runs. */
   childReap(id: number): number | null;
+  /** All whose end may not have been noticed yet, with one call to the system. */
+  childrenEnded(): number[];
   childWait(id: number, timeoutMs: number): number;
   /** The same for a process that is no child of ours. */
   handleWait(handle: number, timeoutMs: number): number;

@@ -5,7 +5,7 @@ import { describe, runScript } from '../support/child.js';
 test('processes end in every way while children, parents and servers are killed: nothing hangs, lies or stays', async () => {
   const end = await runScript(new URL('../storm/process.mjs', import.meta.url), {
     args: ['400', '7'],
-    execArgv: ['--expose-gc'],
+    execArgv: ['--expose-gc', '--max-semi-space-size=1'],
     timeout: 110_000,
   });
   expect(end.code, describe(end)).toBe(0);

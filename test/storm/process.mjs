@@ -10,8 +10,8 @@ const target = (name) => ({ module: new URL('targets.mjs', import.meta.url), exp
 const lanes = 6;
 const warmUp = Math.min(100, Math.floor(starts / 4));
 const hangMs = 60_000;
-/** Descriptors of ours and MiB that may come and go with the collection of garbage. */
-const slack = { descriptors: 12, mib: 40 };
+/** Descriptors of ours and MiB that may come and go with the collection of garbage; its young generation does not grow. */
+const slack = { descriptors: 12, mib: 16 };
 
 mp.setStartMethod('forkserver');
 mp.setForkserverPreload([target('ends').module]);
