@@ -145,10 +145,9 @@ napi_value child_fork(napi_env env, napi_callback_info info) {
     const platform::Word* word = platform::interrupt_word();
     const std::lock_guard guard(client().mutex);
     const uint32_t before = word->load(std::memory_order_acquire);
-    const Failure failed = client().channel < 0
-                               ? Failure{kChannelGone, "sendmsg"}
-                               : platform::fork_request(client().channel, request, word, before,
-                                                        &client().untold, &answer);
+    const Failure failed = client().channel < 0 ? Failure{kChannelGone, "sendmsg"}
+                                                : platform::fork_request(client().channel, request, word,
+                                                                         before, &client().untold, &answer);
     if (failed) platform::close_fd(to_int32(env, args[2]));
     if (failed && *answer.refusal != 0) return string(env, answer.refusal);
     if (failed) return throw_failure(env, failed);

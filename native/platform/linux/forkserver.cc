@@ -108,8 +108,8 @@ void close_runs(std::vector<int>& fds) {
   for (size_t i = 0; i < fds.size();) {
     size_t end = i + 1;
     while (end < fds.size() && fds[end] == fds[end - 1] + 1) end++;
-    if (fds[i] >= 0 && syscall(SYS_close_range, static_cast<unsigned>(fds[i]),
-                               static_cast<unsigned>(fds[end - 1]), 0U) != 0)
+    if (fds[i] >= 0 &&
+        syscall(SYS_close_range, static_cast<unsigned>(fds[i]), static_cast<unsigned>(fds[end - 1]), 0U) != 0)
       close_all(&fds[i], static_cast<int>(end - i));
     i = end;
   }
@@ -208,8 +208,7 @@ bool start_child(const Received& received, bool new_session, const Signals& sign
   *handle = made.handle;
   reply->pid = static_cast<uint32_t>(made.pid);
   server().channels.push_back(made.channel);
-  server().children.push_back(
-      {assignment.requester, made.pid, made.handle, received.fds[kStatusFd]});
+  server().children.push_back({assignment.requester, made.pid, made.handle, received.fds[kStatusFd]});
   return false;
 }
 
