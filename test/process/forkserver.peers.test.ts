@@ -91,6 +91,20 @@ test('bytes that are no message cost their sender its channel, and nobody else a
   expect(got).toEqual([true, -9, 1]);
 });
 
+test('what it has written is complete when it ends by process.exit(), however slowly it is read', async () => {
+  const bytes = 1 << 20;
+  const got = await runJson(`${chosen}
+    const end = async () => {
+      const target = { module: '${new URL('../storm/targets.mjs', import.meta.url).href}', export: 'writes' };
+      const p = new mp.Process({ target, args: [${bytes}], stdio: ['ignore', 'pipe', 'inherit'] }).start();
+      let length = 0;
+      for await (const chunk of p.stdout) { length += chunk.length; await new Promise(setImmediate); }
+      return [length, await p.join()];
+    };
+    out(await Promise.all([end(), end()]));`);
+  expect(got).toEqual(Array(2).fill([bytes, 3]));
+});
+
 test('too few processes: EAGAIN, nothing is left, and the server goes on', async () => {
   const got = await runJson(`
     // The limit does not count for the superuser.

@@ -13,4 +13,5 @@ test('processes end in every way while children, parents and servers are killed:
   expect([seen.problems, seen.starts >= 400]).toEqual([[], true]);
   expect(seen.serversKilled).toBeGreaterThan(0);
   expect(seen.parentsKilled).toBeGreaterThan(0);
+  expect(seen.drawn).toBe(40 * 20 * 6);
 }, 120_000);

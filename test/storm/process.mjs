@@ -171,6 +171,15 @@ await Promise.all(Array.from({ length: lanes }, () => lane(starts)));
 seen.seconds = (performance.now() - began) / 1000;
 const after = await measure();
 
+const drawn = [];
+for (let i = 0; i < starts / 100; i++) {
+  const some = Array.from({ length: 10 }, () => mp.run(target('draws'), 20));
+  drawn.push(...(await Promise.all(some)).flat());
+}
+seen.drawn = drawn.length;
+for (let i = 0; mp.activeChildren().length > 0 && i < hangMs / 10; i++) await pause(10);
+if (new Set(drawn).size !== drawn.length) problem('siblings have drawn the same');
+
 for (const key of ['descriptors', 'mib'])
   if (after[key] > before[key] + slack[key]) problem(`${key}: ${before[key]} before, ${after[key]} after`);
 // Ourselves, and nobody who has died.
