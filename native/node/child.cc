@@ -1,6 +1,8 @@
 // Watches over children: libuv polls on their handles and doorbells, and their orderly end.
 #include "node/child.h"
 
+#include <memory>
+
 #include "node/args.h"
 
 namespace mp::node {
@@ -74,6 +76,21 @@ void Children::release(Child* child) {
 Child* Children::find(uint32_t id) {
   const auto found = children_.find(id);
   return found == children_.end() ? nullptr : found->second;
+}
+
+std::vector<uint32_t> Children::ended() const {
+  std::vector<uint32_t> ids, result;
+  std::vector<int> handles;
+  for (const auto& [id, child] : children_) {
+    ids.push_back(id);
+    handles.push_back(child->handle);
+  }
+  const auto ended = std::make_unique<bool[]>(ids.size());
+  platform::processes_ended(handles.data(), static_cast<int>(handles.size()), ended.get());
+  for (size_t i = 0; i < ids.size(); i++) {
+    if (ended[i]) result.push_back(ids[i]);
+  }
+  return result;
 }
 
 bool Children::reap(Child* child) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <unordered_map>
+#include <vector>
 
 #include "platform/platform.h"
 
@@ -50,6 +51,8 @@ class Children {
   /// Takes over the descriptors, whether it succeeds or not. `status` is -1 for a child that is ours to collect.
   platform::Failure add(int handle, int status, int doorbell, bool ends_with_us, Child** out);
   Child* find(uint32_t id);
+  /// Those whose end has come and may not have been heard of yet.
+  std::vector<uint32_t> ended() const;
   /// Collects the child's end if it has come; sync and async callers both read it from the child afterwards.
   bool reap(Child* child);
   /// Whether the exit watch keeps the event loop alive.

@@ -16,6 +16,7 @@ struct Client {
   std::mutex mutex;
   int channel = -1;
   uint32_t generation = 0;
+  uint32_t untold = 0;  // see platform::fork_ready
 };
 
 Client& client() {
@@ -57,6 +58,7 @@ napi_value launch(napi_env env, napi_callback_info info) {
   }
   child->owner->keep_alive(child, false);
   c.channel = ours;
+  c.untold = 0;
   ++c.generation;
   return uint32(env, child->id);
 }
@@ -83,6 +85,7 @@ napi_value adopt(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const std::lock_guard guard(client().mutex);
   client().channel = to_int32(env, args[0]);
+  client().untold = 0;
   ++client().generation;
   return nullptr;
 }
@@ -95,7 +98,18 @@ napi_value tell(napi_env env, napi_callback_info info) {
   if (client().channel < 0) return throw_failure(env, {kChannelGone, "sendmsg"});
   if (Failure f = platform::fork_tell(client().channel, fds.data(), static_cast<int>(fds.size())))
     return throw_failure(env, f);
+  ++client().untold;
   return nullptr;
+}
+
+/// forkserverReady(): whether a request would be served at once.
+napi_value ready(napi_env env, napi_callback_info) {
+  const std::lock_guard guard(client().mutex);
+  bool is_ready = false;
+  if (client().channel < 0) return boolean(env, false);
+  if (Failure f = platform::fork_ready(client().channel, &client().untold, &is_ready))
+    return throw_failure(env, f);
+  return boolean(env, is_ready);
 }
 
 /// forkserverCensus(): [requester's pid, child's pid, …]; empty without a server.
@@ -106,7 +120,7 @@ napi_value census(napi_env env, napi_callback_info) {
   if (client().channel < 0) return list;
   std::vector<uint32_t> pids(kCensusMax);
   int count = 0;
-  if (platform::fork_census(client().channel, pids.data(), kCensusMax, &count)) return list;
+  if (platform::fork_census(client().channel, &client().untold, pids.data(), kCensusMax, &count)) return list;
   // The last one says that there are no more.
   for (int i = 0; i + 1 < count; ++i)
     napi_set_element(env, list, static_cast<uint32_t>(i), uint32(env, pids[static_cast<size_t>(i)]));
@@ -131,9 +145,9 @@ napi_value child_fork(napi_env env, napi_callback_info info) {
     const platform::Word* word = platform::interrupt_word();
     const std::lock_guard guard(client().mutex);
     const uint32_t before = word->load(std::memory_order_acquire);
-    const Failure failed = client().channel < 0
-                               ? Failure{kChannelGone, "sendmsg"}
-                               : platform::fork_request(client().channel, request, word, before, &answer);
+    const Failure failed = client().channel < 0 ? Failure{kChannelGone, "sendmsg"}
+                                                : platform::fork_request(client().channel, request, word,
+                                                                         before, &client().untold, &answer);
     if (failed) platform::close_fd(to_int32(env, args[2]));
     if (failed && *answer.refusal != 0) return string(env, answer.refusal);
     if (failed) return throw_failure(env, failed);
@@ -164,6 +178,7 @@ void init_fork_request(napi_env env, napi_value exports, Children* children) {
   add_function(env, exports, "forkserverGeneration", generation);
   add_function(env, exports, "forkserverAdopt", adopt);
   add_function(env, exports, "forkserverTell", tell);
+  add_function(env, exports, "forkserverReady", ready);
   add_function(env, exports, "forkserverCensus", census);
   add_function(env, exports, "umask", umask_of_process);
   add_function(env, exports, "childFork", child_fork, children);

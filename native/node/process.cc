@@ -86,6 +86,17 @@ napi_value child_spawn(napi_env env, napi_callback_info info) {
   return result;
 }
 
+/// childrenEnded(): ids.
+napi_value children_ended(napi_env env, napi_callback_info info) {
+  Args<0> args(env, info);
+  napi_value list;
+  napi_create_array(env, &list);
+  uint32_t at = 0;
+  for (const uint32_t id : children_of(args.data)->ended())
+    napi_set_element(env, list, at++, uint32(env, id));
+  return list;
+}
+
 /// childReap(id): exit code, or null while it runs.
 napi_value child_reap(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
@@ -220,6 +231,7 @@ void init_process(napi_env env, napi_value exports) {
 
   add_function(env, exports, "childDispatch", child_dispatch, children);
   add_function(env, exports, "childSpawn", child_spawn, children);
+  add_function(env, exports, "childrenEnded", children_ended, children);
   add_function(env, exports, "childReap", child_reap, children);
   add_function(env, exports, "childWait", child_wait, children);
   add_function(env, exports, "handleWait", handle_wait);

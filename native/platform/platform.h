@@ -217,6 +217,8 @@ Failure process_reap(int handle, bool* ended, int32_t* exit_code);
 /// Waits until the handle's process has ended or `wake_at`; false: it still runs. Does not collect.
 /// `interrupt` (may be null) ends the wait when it no longer has `interrupt_value`.
 bool process_wait(int handle, int64_t wake_at, const Word* interrupt, uint32_t interrupt_value);
+/// Which of these processes have ended, with one call to the system: ended[i] is that of handles[i]. Allocates.
+void processes_ended(const int* handles, int count, bool* ended);
 /// A handle of this very process, to be inherited by children that must not outlive it.
 Failure process_self_handle(int* handle);
 /// Ends this process when the process behind `parent_handle` is gone: a native thread, so it works while JavaScript is
@@ -249,12 +251,15 @@ struct ForkAnswer {
 /// EPIPE or ECONNRESET: the server is gone; EPERM: it serves another user; EINTR: interrupted, the channel must be closed.
 /// After any failure no child runs on: one that was forked all the same ends before it does anything.
 Failure fork_request(int channel, const SpawnRequest& request, const Word* interrupt,
-                     uint32_t interrupt_value, ForkAnswer* answer);
+                     uint32_t interrupt_value, uint32_t* untold, ForkAnswer* answer);
 /// Gives the server descriptors to act upon before it serves what is sent later.
 Failure fork_tell(int channel, const int* fds, int fd_count);
+/// Whether the server has acted upon all of `*untold` tells, which counts those that it has not; does not wait. Every
+/// request does, and counts as well. ECONNRESET: the server is gone.
+Failure fork_ready(int channel, uint32_t* untold, bool* ready);
 /// The processes that the server has forked and that still run, as pairs of pids: requester, child. Returns how many
 /// numbers there are, at most `max`.
-Failure fork_census(int channel, uint32_t* pids, int max, int* count);
+Failure fork_census(int channel, uint32_t* untold, uint32_t* pids, int max, int* count);
 /// As process_reap, for a forked process. 255 where the server died before it could tell the exit code.
 Failure process_reap_forked(int handle, int status, bool* ended, int32_t* exit_code);
 
@@ -265,7 +270,7 @@ int current_umask();
 struct ForkTurn {
   enum Kind : uint32_t {
     idle,   // nothing is left to do now
-    over,   // the last requester has gone
+    over,   // the last requester has gone, and the last child
     told,   // fds are those of a fork_tell
     child,  // this process is a new child: fds are those of its request, without the standard streams
     spare,  // this process is a new one that nobody has asked for yet: see fork_take

@@ -86,14 +86,18 @@ uint64_t pid_namespace() { return 0; }
 Failure process_spawn(const SpawnRequest&, Spawned*) { return kUnsupported; }
 Failure process_signal(int, int) { return kUnsupported; }
 Failure process_reap(int, bool*, int32_t*) { return kUnsupported; }
+void processes_ended(const int*, int, bool*) {}
 bool process_wait(int, int64_t, const Word*, uint32_t) { return true; }
 Failure process_self_handle(int*) { return kUnsupported; }
 Failure follow_parent(int) { return kUnsupported; }
 
 Failure channel_create(int*, int*) { return kUnsupported; }
-Failure fork_request(int, const SpawnRequest&, const Word*, uint32_t, ForkAnswer*) { return kUnsupported; }
+Failure fork_request(int, const SpawnRequest&, const Word*, uint32_t, uint32_t*, ForkAnswer*) {
+  return kUnsupported;
+}
+Failure fork_ready(int, uint32_t*, bool*) { return kUnsupported; }
 Failure fork_tell(int, const int*, int) { return kUnsupported; }
-Failure fork_census(int, uint32_t*, int, int*) { return kUnsupported; }
+Failure fork_census(int, uint32_t*, uint32_t*, int, int*) { return kUnsupported; }
 Failure process_reap_forked(int, int, bool*, int32_t*) { return kUnsupported; }
 Failure fork_serve(int, const char*, bool, ForkTurn*) { return kUnsupported; }
 int current_umask() { return -1; }

@@ -35,6 +35,8 @@ export interface ProcessBinding {
   ): { id: number; pid: number };
   /** Collects the end; the exit code, or null while it runs. */
   childReap(id: number): number | null;
+  /** All whose end may not have been noticed yet, with one call to the system. */
+  childrenEnded(): number[];
   childWait(id: number, timeoutMs: number): number;
   /** The same for a process that is no child of ours. */
   handleWait(handle: number, timeoutMs: number): number;
@@ -64,6 +66,8 @@ export interface ProcessBinding {
   forkserverGeneration(): number;
   forkserverDrop(generation: number): void;
   forkserverTell(fds: number[]): void;
+  /** Whether it has acted upon all it was told. */
+  forkserverReady(): boolean;
   /** Whom it has forked for whom: requester's pid, child's pid, and so on. */
   forkserverCensus(): number[];
   /** In a forked child. */

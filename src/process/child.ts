@@ -239,5 +239,5 @@ export function leaveChildren(): void {
 
 /** Collects children that have ended while the event loop did not run. */
 export function reapEnded(): void {
-  for (const child of watched.values()) child.poll();
+  for (const id of native.childrenEnded()) watched.get(id)?.poll();
 }

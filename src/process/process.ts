@@ -15,7 +15,7 @@ import { checkOptions, readArguments, type CheckedOptions, type ProcessOptions }
 import { exitCodeText, signalNumber } from './signals.js';
 import { forkSelf, workInHeap } from './fork/fork.js';
 import { startProcess, type Started } from './start.js';
-import { getStartMethod, type StartMethod } from './start-method.js';
+import { getStartMethod, isStartMethodChosen, type StartMethod } from './start-method.js';
 import { prepareToFork } from './forkserver/client.js';
 import { descendantsOf, signalDescendant } from './tree.js';
 
@@ -117,7 +117,8 @@ export class Process<R = any> {
       args: this.#args,
       this: job === null ? {} : Object.fromEntries(Object.entries(this)),
     };
-    return this.#begun(startProcess(message, this.#options, method, what));
+    const patient = (this.constructor as typeof Process)[boundMethod] !== null || isStartMethodChosen();
+    return this.#begun(startProcess(message, this.#options, { method, patient }, what));
   }
 
   #fork(what: string): this {

@@ -10,7 +10,7 @@ const known: readonly StartMethod[] = ['spawn', 'fork', 'forkserver'];
 /** Fork only in a program that was started for it. */
 function available(): StartMethod[] {
   if (process.platform !== 'linux') return ['spawn'];
-  return isForkCapable() ? ['spawn', 'forkserver', 'fork'] : ['spawn', 'forkserver'];
+  return isForkCapable() ? ['forkserver', 'spawn', 'fork'] : ['forkserver', 'spawn'];
 }
 
 let chosen: StartMethod | null = null;
@@ -61,6 +61,11 @@ export function checkStartMethod(method: StartMethod, what: string): void {
 /** In a child: its processes are started as it was. */
 export function inheritStartMethod(method: StartMethod): void {
   byDefault = method;
+}
+
+/** Whether the program asks for its method. Else a process that need not wait for a server to start does not. */
+export function isStartMethodChosen(): boolean {
+  return chosen !== null || wished() !== null;
 }
 
 /** The method that start() uses. */

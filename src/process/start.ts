@@ -7,7 +7,7 @@ import { encode } from '../transfer/codec.js';
 import { pin } from '../transfer/handle.js';
 import { hasPreloads, inheritedExecArgv, ownVariables } from './exec-args.js';
 import { mayFork } from './forkserver/may-fork.js';
-import { forkProcess, surroundings } from './forkserver/client.js';
+import { forkProcess, serverIsReady, surroundings } from './forkserver/client.js';
 import type { LaunchMessage } from './launch.js';
 import { Letter } from './letter.js';
 import type { CheckedOptions } from './options.js';
@@ -33,16 +33,20 @@ export interface Parcel {
   env: Record<string, string>;
 }
 
-/** Starts it. After an error nothing is left: no process, no descriptor, no pin. */
+/**
+ * Starts it. After an error nothing is left: no process, no descriptor, no pin. `patient`: it comes from a forkserver even
+ * if that has yet to start; else it is spawned then, as it would be running no later.
+ */
 export function startProcess(
   message: LaunchMessage,
   options: CheckedOptions,
-  method: StartMethod,
+  { method, patient }: { method: StartMethod; patient: boolean },
   what: string,
 ): Started {
   const { launch } = message;
   const env = environment(options.env);
-  const forks = method === 'forkserver' && mayFork(options.execArgv, env);
+  const forks =
+    method === 'forkserver' && mayFork(options.execArgv, env) && (patient || serverIsReady(launch));
   // Preloads are looked up from the working directory, which must then be the parent's until they are loaded.
   const movesLater =
     forks ||
@@ -75,9 +79,10 @@ export function startProcess(
       parent: native.processSelf(),
       env,
     };
-    const { id, pid } = forks
-      ? forkProcess(parcel, launch, options.detached, what)
-      : spawn(parcel, options, movesLater ? null : cwd, what);
+    const { detached } = options;
+    const { id, pid } =
+      (forks ? forkProcess(parcel, launch, { detached, patient }, what) : null) ??
+      spawn(parcel, options, movesLater ? null : cwd, what);
     return { id, pid, letter, unpin, streams: streamsOf(stdio) };
   } catch (error) {
     for (const step of undo.reverse()) step();

@@ -1,8 +1,10 @@
 // What does a process cost when a forkserver has its modules loaded?
-import { fork } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { getContext, setForkserverPreload } from 'multiproc';
-import { hasPython, interleave, median, python } from './support.mjs';
+import { hasPython, interleave, median } from './support.mjs';
 
 const module = (name) => new URL(`targets/${name}.mjs`, import.meta.url);
 const forking = getContext('forkserver');
@@ -54,29 +56,35 @@ async function memory({ Process }, name) {
   return median(sizes);
 }
 
-const pythonSource = `
-import multiprocessing as m, time
-if __name__ == '__main__':
-    m.set_start_method('forkserver')
-    from math import sqrt
-    p = m.Process(target=sqrt, args=(1,)); p.start(); p.join()
-    ts = []
-    for i in range(9):
-        t = time.perf_counter(); p = m.Process(target=sqrt, args=(1,)); p.start(); p.join()
-        ts.append((time.perf_counter() - t) * 1000)
-    print(sorted(ts)[4])
-`;
+/** Asks one CPython for one process at a time: [ms until its first line, ms until its join]. */
+function askPython() {
+  if (!hasPython) return { ask: async () => [NaN, NaN], end() {} };
+  const program = spawn('python3', [fileURLToPath(new URL('targets/forkserver_stamp.py', import.meta.url))], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const lines = createInterface({ input: program.stdout })[Symbol.asyncIterator]();
+  const ask = async () => {
+    program.stdin.write('\n');
+    return (await lines.next()).value.split(' ').map(Number);
+  };
+  return { ask, end: () => program.stdin.end() };
+}
 
 export async function bench({ smoke }) {
   setForkserverPreload([module('stamp'), module('stamp-typescript')]);
   const rounds = smoke ? 1 : 25;
   await ours(forking, 'stamp');
+  const { ask, end } = askPython();
+  await ask();
   const empty = await interleave(rounds, {
     ours: () => ours(forking, 'stamp'),
     joined: () => joined(forking, 'stamp'),
     spawn: () => ours(spawning, 'stamp'),
     fork: () => forked(),
+    python: async () => (await ask())[0],
+    pythonJoined: async () => (await ask())[1],
   });
+  end();
   const typescript = await interleave(smoke ? 1 : 9, {
     ours: () => ours(forking, 'stamp-typescript'),
     spawn: () => ours(spawning, 'stamp-typescript'),
@@ -89,7 +97,11 @@ export async function bench({ smoke }) {
         what: 'until its first line, empty',
         unit: 'ms',
         ours: empty.ours,
-        peers: { 'start method spawn': empty.spawn, 'child_process.fork': empty.fork },
+        peers: {
+          'start method spawn': empty.spawn,
+          'child_process.fork': empty.fork,
+          'CPython forkserver': empty.python,
+        },
       },
       {
         what: 'until its first line, with typescript',
@@ -101,7 +113,7 @@ export async function bench({ smoke }) {
         what: 'start + join',
         unit: 'ms',
         ours: empty.joined,
-        peers: { 'CPython forkserver, start + join': hasPython ? python(pythonSource) : NaN },
+        peers: { 'CPython forkserver': empty.pythonJoined },
       },
       {
         what: 'private memory of an idle one',

@@ -36,6 +36,9 @@ struct ForkReply {
   char syscall[20] = "";
 };
 
+/// The server can serve what comes after a fork_tell: one ForkReply for each, on the channel of the tell.
+inline constexpr uint32_t kReadyMagic = 0x4b52504d;
+
 /// What came with a datagram. Whoever receives closes what it does not keep.
 struct Received {
   ssize_t size = 0;  // 0: the other end is closed

@@ -49,12 +49,30 @@ struct Answer {
   char refusal[kRefusalBytes];
 };
 
-Failure await_answer(int channel, const Word* interrupt, uint32_t interrupt_value, Answer* answer,
-                     Received* received) {
-  while (!readable(channel, kInterruptPollMs)) {
-    if (interrupt->load(std::memory_order_acquire) != interrupt_value) return {EINTR, "recvmsg"};
+/// The next datagram that is an answer; counts those that say that the server is ready. Without `wait`: EAGAIN.
+Failure receive_answer(int channel, uint32_t* untold, void* data, size_t size, bool wait,
+                       Received* received) {
+  for (;;) {
+    if (Failure f = datagram_receive(channel, data, size, wait, received)) return f;
+    uint32_t magic = 0;
+    if (received->size >= static_cast<ssize_t>(sizeof magic)) memcpy(&magic, data, sizeof magic);
+    if (magic != kReadyMagic) return {};
+    close_all(received->fds, received->fd_count);
+    received->fd_count = 0;
+    if (*untold > 0) --*untold;
   }
-  if (Failure f = datagram_receive(channel, answer, sizeof *answer - 1, true, received)) return f;
+}
+
+Failure await_answer(int channel, const Word* interrupt, uint32_t interrupt_value, uint32_t* untold,
+                     Answer* answer, Received* received) {
+  for (;;) {
+    while (!readable(channel, kInterruptPollMs)) {
+      if (interrupt->load(std::memory_order_acquire) != interrupt_value) return {EINTR, "recvmsg"};
+    }
+    const Failure f = receive_answer(channel, untold, answer, sizeof *answer - 1, false, received);
+    if (!f) break;
+    if (f.code != EAGAIN) return f;
+  }
   if (received->size == 0) return {ECONNRESET, "recvmsg"};
   if (received->size < static_cast<ssize_t>(sizeof answer->reply) || answer->reply.magic != kForkMagic)
     return {EPROTO, "recvmsg"};
@@ -73,7 +91,7 @@ const char* name_of_call(const char* text) {
 }  // namespace
 
 Failure fork_request(int channel, const SpawnRequest& request, const Word* interrupt,
-                     uint32_t interrupt_value, ForkAnswer* out) {
+                     uint32_t interrupt_value, uint32_t* untold, ForkAnswer* out) {
   if (request.fd_count < 3 || request.fd_count + kStreamFds > kForkFdMax) return {EINVAL, "sendmsg"};
   Opened opened;
   if (pipe2(opened.status, O_CLOEXEC) < 0 || pipe2(opened.go, O_CLOEXEC) < 0) return {errno, "pipe2"};
@@ -95,7 +113,7 @@ Failure fork_request(int channel, const SpawnRequest& request, const Word* inter
 
   Answer answer;
   Received received;
-  if (Failure f = await_answer(channel, interrupt, interrupt_value, &answer, &received)) {
+  if (Failure f = await_answer(channel, interrupt, interrupt_value, untold, &answer, &received)) {
     close_all(received.fds, received.fd_count);
     return f;
   }
@@ -118,11 +136,27 @@ Failure fork_tell(int channel, const int* fds, int fd_count) {
   return datagram_send(channel, &header, sizeof header, fds, fd_count);
 }
 
-Failure fork_census(int channel, uint32_t* pids, int max, int* count) {
+Failure fork_ready(int channel, uint32_t* untold, bool* ready) {
+  Received received;
+  char nothing[sizeof(ForkReply)];
+  Failure failed;
+  do {
+    failed = receive_answer(channel, untold, nothing, sizeof nothing, false, &received);
+    close_all(received.fds, received.fd_count);
+    received.fd_count = 0;
+    // Nobody has asked anything: what else comes is no answer to be waited for.
+    if (!failed && received.size == 0) failed = {ECONNRESET, "recvmsg"};
+  } while (!failed);
+  *ready = *untold == 0;
+  return failed.code == EAGAIN ? Failure{} : failed;
+}
+
+Failure fork_census(int channel, uint32_t* untold, uint32_t* pids, int max, int* count) {
   const ForkHeader header{kForkMagic, ForkKind::census, 0, 0};
   if (Failure f = datagram_send(channel, &header, sizeof header, nullptr, 0)) return f;
   Received received;
-  Failure failed = datagram_receive(channel, pids, sizeof *pids * static_cast<size_t>(max), true, &received);
+  Failure failed =
+      receive_answer(channel, untold, pids, sizeof *pids * static_cast<size_t>(max), true, &received);
   close_all(received.fds, received.fd_count);
   if (!failed && received.size == 0) failed = {ECONNRESET, "recvmsg"};
   *count = failed ? 0 : static_cast<int>(received.size / static_cast<ssize_t>(sizeof *pids));

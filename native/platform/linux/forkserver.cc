@@ -15,10 +15,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "platform/linux/channel.h"
 
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
@@ -56,6 +60,7 @@ struct Server {
   std::vector<ServedChild> children;
   Spare spare;
   bool wants_spare = true;
+  int told_by = -1;  // a channel that waits to hear that the server is ready
 };
 
 /// Of this process; a child empties it.
@@ -97,15 +102,25 @@ void collect(const ServedChild& child) {
   close(child.handle);
 }
 
+/// Hundreds of descriptors, mostly neighbours, with few calls.
+void close_runs(std::vector<int>& fds) {
+  std::sort(fds.begin(), fds.end());
+  for (size_t i = 0; i < fds.size();) {
+    size_t end = i + 1;
+    while (end < fds.size() && fds[end] == fds[end - 1] + 1) end++;
+    if (fds[i] >= 0 &&
+        syscall(SYS_close_range, static_cast<unsigned>(fds[i]), static_cast<unsigned>(fds[end - 1]), 0U) != 0)
+      close_all(&fds[i], static_cast<int>(end - i));
+    i = end;
+  }
+}
+
 /// A new process: nothing of the server's is left but its end of `channel`, on which it is told what to do.
 void become_child(const Signals& signals) {
-  for (const int channel : server().channels) close(channel);
-  for (const ServedChild& child : server().children) {
-    close(child.handle);
-    close(child.status);
-  }
-  close(server().spare.handle);
-  close(server().spare.channel);
+  std::vector<int> fds = server().channels;
+  for (const ServedChild& child : server().children) fds.insert(fds.end(), {child.handle, child.status});
+  fds.insert(fds.end(), {server().spare.handle, server().spare.channel});
+  close_runs(fds);
   server() = {};
   signals.give_back();
 }
@@ -240,6 +255,13 @@ void census(int channel) {
   datagram_send(channel, pids.data(), pids.size() * sizeof pids[0], nullptr, 0);
 }
 
+/// To whom has told something, now that it is done.
+void say_ready() {
+  const ForkReply ready{kReadyMagic, 0, 0, ""};
+  if (server().told_by >= 0) datagram_send(server().told_by, &ready, sizeof ready, nullptr, 0);
+  server().told_by = -1;
+}
+
 /// One message of a channel. True: the caller has something to do.
 bool serve_message(size_t at, const char* refusal, const Signals& signals, ForkTurn* turn) {
   const int channel = server().channels[at];
@@ -258,6 +280,7 @@ bool serve_message(size_t at, const char* refusal, const Signals& signals, ForkT
   if (whole && header.kind == ForkKind::tell && received.same_user && received.fd_count > 0) {
     *turn = {ForkTurn::told, {}, received.fd_count, -1, -1, static_cast<uint32_t>(received.sender)};
     memcpy(turn->fds, received.fds, sizeof turn->fds);
+    server().told_by = channel;
     // It has not what will be loaded now.
     dismiss_spare();
     server().wants_spare = true;
@@ -277,11 +300,13 @@ Failure fork_serve(int first_channel, const char* refusal, bool wait, ForkTurn* 
   if (!opened) server().channels.push_back(first_channel);
   opened = true;
   const Signals signals;
+  say_ready();
   std::vector<pollfd> watches;
   for (;;) {
-    *turn = {server().channels.empty() ? ForkTurn::over : ForkTurn::idle, {}, 0, -1, -1, 0};
-    if (turn->kind == ForkTurn::over) return {};
     const size_t channels = server().channels.size(), children = server().children.size();
+    // A child's channel ends a moment before the child does, and its end is still to be told.
+    *turn = {channels == 0 && children == 0 ? ForkTurn::over : ForkTurn::idle, {}, 0, -1, -1, 0};
+    if (turn->kind == ForkTurn::over) return {};
     const bool prepares = wait && refusal == nullptr && server().wants_spare && server().spare.pid == 0;
     watches.clear();
     for (const int channel : server().channels) watches.push_back({channel, POLLIN, 0});

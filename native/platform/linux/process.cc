@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <vector>
+
 #include "platform/platform.h"
 
 // Younger than the headers we build with; the numbers are the same on every architecture.
@@ -207,6 +209,13 @@ Failure process_reap(int handle, bool* ended, int32_t* exit_code) {
   *ended = true;
   *exit_code = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
   return {};
+}
+
+void processes_ended(const int* handles, int count, bool* ended) {
+  std::vector<pollfd> watches;
+  for (int i = 0; i < count; i++) watches.push_back({handles[i], POLLIN, 0});
+  const bool any = poll(watches.data(), watches.size(), 0) > 0;
+  for (int i = 0; i < count; i++) ended[i] = any && watches[static_cast<size_t>(i)].revents != 0;
 }
 
 bool process_wait(int handle, int64_t wake_at, const Word* interrupt, uint32_t interrupt_value) {

@@ -67,13 +67,27 @@ function equal(a: Record<string, string>, b: Record<string, string>): boolean {
   return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
 }
 
-/** A process of the server's. A server that is gone is replaced, once. */
+/** Whether a process of this kind would come at once. A server there is not is started, and told what to load. */
+export function serverIsReady(launch: Launch): boolean {
+  let generation = 0;
+  try {
+    generation = serverGeneration();
+    tell(generation, launch);
+    return native.forkserverReady();
+  } catch (error) {
+    // The next start has another server; what keeps one from being started keeps this process, too, and is its error.
+    if (isGone(error)) native.forkserverDrop(generation);
+    return false;
+  }
+}
+
+/** A process of the server's. A server that is gone is replaced, once; or it is null, where another method will do. */
 export function forkProcess(
   { stdio, letter, parent }: Parcel,
   launch: Launch,
-  detached: boolean,
+  { detached, patient }: { detached: boolean; patient: boolean },
   what: string,
-): { id: number; pid: number } {
+): { id: number; pid: number } | null {
   for (let attempt = 1; ; attempt++) {
     let generation = 0;
     try {
@@ -82,18 +96,24 @@ export function forkProcess(
       const doorbell = native.bellCreate();
       const answer = native.childFork([...stdio, letter, doorbell, parent], detached, doorbell, !detached);
       if (typeof answer !== 'string') return answer;
-      if (!main) throw new ProcessError('ERR_MP_PRELOAD', `${what}: ${answer}`);
+      // It will never fork again; the next start has another one try.
       native.forkserverDrop(generation);
+      if (!main) throw new ProcessError('ERR_MP_PRELOAD', `${what}: ${answer}`);
       mainUnfit = true;
     } catch (error) {
-      const { errno = '' } = error as { errno?: string };
-      if (!goneBy.has(errno)) throw error;
+      if (!isGone(error)) throw error;
       native.forkserverDrop(generation);
       reapEnded();
-      if (errno === 'EINTR') throw new InterruptedError(`${what}: a signal arrived while waiting`);
+      if ((error as { errno?: string }).errno === 'EINTR')
+        throw new InterruptedError(`${what}: a signal arrived while waiting`);
+      if (!patient) return null;
       if (attempt === attempts) throw notToBeHad(what, error);
     }
   }
+}
+
+function isGone(error: unknown): boolean {
+  return goneBy.has((error as { errno?: string }).errno ?? '');
 }
 
 /** How a channel says that its server is gone, that it serves another user than we are by now, or that we left it. */

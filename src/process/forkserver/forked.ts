@@ -11,6 +11,7 @@ import { Work } from '../work.js';
 import { adoptServer } from './client.js';
 import { takeOverEnds } from './ends.js';
 import { drawAnew } from './random.js';
+import { practise } from './rehearsal.js';
 import { takeIdentity } from './surroundings.js';
 import { mendWorkers } from './threads.js';
 
@@ -20,6 +21,7 @@ export function becomeForked(turn: ForkTurn, loaded: Iterable<string>): void {
   takeOverEnds();
   mendWorkers();
   adoptServer(channel, loaded);
+  if (kind === forkTurn.spare) practise();
   const asked = kind === forkTurn.spare ? native.forkTake(channel) : turn;
   const [, go, , , requester] = asked;
   const [letterFd, doorbell, parent] = asked.slice(firstFd) as [number, number, number];

@@ -23,17 +23,17 @@ export function nothing(): void {
   // Never called for what it does.
 }
 
+const ref = { module: warmUrl, export: 'nothing', hash: sourceHash(nothing) };
+
 export async function rehearse(): Promise<void> {
   drawAnew();
-  const { argv } = process;
-  const surroundings = {
-    argv: argv.slice(1),
-    env: null,
-    cwd: process.cwd(),
-    umask: currentUmask(),
-  };
-  const ref = { module: warmUrl, export: 'nothing', hash: sourceHash(nothing) };
-  const bell = native.bellCreate();
+  practise();
+  await resolveFunction(ref);
+}
+
+/** The part that a spare goes through again while it waits: what it touches is then its own, and mapped. */
+export function practise(): void {
+  const surroundings = { argv: process.argv.slice(1), env: null, cwd: null, umask: currentUmask() };
   const launch: Launch = {
     identity: { name: '', path: [1], daemon: false, parent: { name: '', pid: process.pid } },
     parentOwner: 0,
@@ -43,6 +43,7 @@ export async function rehearse(): Promise<void> {
     job: null,
     target: ref,
   };
+  const bell = native.bellCreate();
   const sent = Letter.write(encode({ launch, args: [''], this: {} }, '').bytes, true);
   const letter = Letter.open(sent.fd);
   try {
@@ -50,7 +51,6 @@ export async function rehearse(): Promise<void> {
     letter.attached();
     native.bellRing(bell);
     takeSurroundings(surroundings);
-    await resolveFunction(ref);
     letter.settle(encode(undefined, 'result').bytes, letterState.returned);
     inspect(letter.follows);
   } finally {
