@@ -94,7 +94,7 @@ async function findOut(model, broken) {
       false,
       `FAILED ${model}: not found out: ${broken.title} (${facts.breach ?? facts.incomplete ?? took(facts)})`,
     ];
-  return [true, `${broken.open ? 'OPEN  ' : 'found '} ${model}: ${broken.title}: ${facts.breach}`];
+  return [true, `found  ${model}: ${broken.title}: ${facts.breach}`];
 }
 
 function missing() {

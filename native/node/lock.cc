@@ -29,7 +29,7 @@ constexpr uint32_t kDamagedOutcome = 5;  // beside core's and passed_on
 napi_value outcome_value(napi_env env, const Resolved& lock, Outcome outcome) {
   if (lock.named != nullptr && !named_lock_intact(*lock.named)) {
     if (outcome == Outcome::acquired || outcome == Outcome::abandoned)
-      lock_release(lock.arena, lock.slot, lock.me, lock.me);
+      lock_release(lock.arena, lock.slot, lock.me);
     return uint32(env, kDamagedOutcome);
   }
   return uint32(env, static_cast<uint32_t>(outcome));
@@ -64,7 +64,7 @@ napi_value try_lock(napi_env env, napi_callback_info info) {
 napi_value release_lock(napi_env env, napi_callback_info info) {
   Args<1> a(env, info);
   const Resolved l = resolve(self(a.data), to_uint32(env, a[0]));
-  return boolean(env, lock_release(l.arena, l.slot, l.me, l.me));
+  return boolean(env, lock_release(l.arena, l.slot, l.me));
 }
 
 // abandonLock(index): releases what this environment holds, and the next owner is told that it was abandoned
@@ -84,7 +84,7 @@ napi_value release_any_lock(napi_env env, napi_callback_info info) {
     platform::Watch unused;
     // A dead owner's lock counts as free already, and its next owner must hear of the death.
     if (owner == 0 || owner == kAbandoned || owner_dead(l.arena, owner, &unused)) return boolean(env, false);
-    if (lock_release(l.arena, l.slot, owner, l.me)) return boolean(env, true);
+    if (lock_release_for(l.slot, owner)) return boolean(env, true);
   }
 }
 
