@@ -6,6 +6,7 @@
 
 #include "core/bell.h"
 #include "core/monitor.h"
+#include "core/participants.h"
 #include "node/args.h"
 #include "node/environment.h"
 
@@ -43,6 +44,13 @@ struct Call : Args<4> {
         place(place_of(data, to_uint32(env, value[0]))),
         desk(desk_of(place, to_uint32(env, value[1]))) {}
 };
+
+/// Tries; once more if that found nothing, and then somebody dead, who may have had it.
+template <class F>
+Grant try_and_sweep(const Call& c, F attempt) {
+  const Grant got = attempt();
+  return got == Grant::waits && participants_sweep(c.desk.arena) > 0 ? attempt() : got;
+}
 
 inline napi_value grant_value(napi_env env, const Place& place, Grant grant) {
   return uint32(env, place.damaged() ? kDamagedGrant : static_cast<uint32_t>(grant));
