@@ -107,6 +107,7 @@ export const models = [
         title: 'who takes over forgets that others sleep',
         breach: 'L1',
         defines: ['PARTICIPANTS=3', 'AGAIN=1', 'STARVE', 'KILLS=1', 'BREAK_TAKE_OVER'],
+        deep: true,
       },
       {
         title: 'who releases for another hands over',
@@ -170,6 +171,7 @@ export const models = [
         title: 'an older notify that is passed on replaces a newer one',
         breach: 'C3',
         defines: [...conditionStairs, 'BREAK_STAMP'],
+        deep: true,
       },
     ],
   },
