@@ -194,8 +194,10 @@ export class Semaphore extends ExclusiveHandle<SemaphoreState, SemaphoreGuard> {
   release(units = 1): void {
     const what = `${this.kindName}.release()`;
     const state = this.opened('release()');
-    if (!Number.isInteger(units) || units < 1 || units > valueMax)
-      throw rangeError(`${what}: expects a whole number of units from 1, not ${show(units)}`);
+    if (!Number.isInteger(units) || units < 1 || units > valueMax) {
+      const wrong = typeof (units as unknown) === 'number' ? rangeError : typeError;
+      throw wrong(`${what}: expects a whole number of units from 1, not ${show(units)}`);
+    }
     const own = native.semaphorePost(state.index, state.seat, units);
     if (own < 0) throw this.overRelease(what);
     state.guards.splice(Math.max(0, state.guards.length - own));

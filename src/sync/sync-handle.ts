@@ -1,5 +1,6 @@
 import { ClosedError } from '../errors.js';
 import { type Address, damaged, Reference } from '../memory/arena.js';
+import { show, typeError } from '../native/arguments.js';
 import { runBody, watching } from './deadlock.js';
 import type { Task } from './deadlock-tasks.js';
 import { grant, type Handle, pin, type Shareable, toHandle } from '../transfer/handle.js';
@@ -126,6 +127,7 @@ export abstract class ExclusiveHandle<
 
   /** Runs `body` while holding it, and gives it back whatever happens. Resolves to what `body` returns. */
   async runExclusive<T>(body: (guard: G) => T | PromiseLike<T>, options?: number | WaitOptions): Promise<T> {
+    this.#checkBody(body, 'runExclusive()');
     const guard = await this.acquire(options);
     try {
       return await (watching ? runBody(body, guard) : body(guard));
@@ -136,12 +138,18 @@ export abstract class ExclusiveHandle<
 
   /** Runs a synchronous `body` while holding it. Blocks this thread until it is to be had. */
   runExclusiveSync<T>(body: (guard: G) => T, options?: number | SyncWaitOptions): T {
+    this.#checkBody(body, 'runExclusiveSync()');
     const guard = this.acquireSync(options);
     try {
       return body(guard);
     } finally {
       guard.release();
     }
+  }
+
+  #checkBody(body: unknown, what: string): void {
+    if (typeof body !== 'function')
+      throw typeError(`${this.kindName}.${what}: expects a function, not ${show(body)}`);
   }
 }
 
