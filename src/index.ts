@@ -18,7 +18,8 @@ export { detectDeadlocks } from './sync/deadlock.js';
 export type { AbandonedMessage, ContentionMessage, ContentionOutcome } from './sync/diagnostics.js';
 export { Event, Event as MpEvent, type NamedEventFacts } from './sync/event.js';
 export type { Guard } from './sync/guard.js';
-export { Lock, type NamedLockFacts } from './sync/lock.js';
+export { Lock } from './sync/lock.js';
+export type { NamedLockFacts } from './sync/lock-handle.js';
 export type { NamedLockOptions } from './sync/named-lock.js';
 export {
   locks,

@@ -63,7 +63,6 @@ uint32_t bell_peers(const BellWait& wait, platform::Watch (&peers)[kPeersMax]) {
 Outcome bell_wait(const BellWait& wait, int64_t deadline, Word* interrupt, bool (*ended)(void*),
                   void* context) {
   const uint32_t interrupts = interrupt ? interrupt->load(memory_order_acquire) : 0;
-  if (spin_until([&] { return bell_rung(wait); })) return Outcome::acquired;
   const int64_t since = platform::monotonic_now();
   for (int64_t now = since;; now = platform::monotonic_now()) {
     platform::Watch watch[2 + kPeersMax], peers[kPeersMax];

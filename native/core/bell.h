@@ -11,6 +11,7 @@
 #pragma once
 
 #include "core/lock.h"
+#include "core/spin.h"
 
 namespace mp {
 
@@ -40,7 +41,11 @@ void bell_expect(const BellWait& wait);
 uint32_t bell_peers(const BellWait& wait, platform::Watch (&peers)[kPeersMax]);
 /// To be called after a park that was not ended by the bell: gives back what the dead held. `as` is `me`, or its helper.
 void bell_sweep(const BellWait& wait, uint32_t as);
-/// Waits until the bell has rung (acquired). The rest as in lock_acquire. Spins first.
+/// Waits within a short yield-spin. False: it has not rung.
+inline bool bell_spin(const BellWait& wait) {
+  return spin_until([&] { return bell_rung(wait); });
+}
+/// Waits until the bell has rung (acquired). The rest as in lock_acquire. Spin first.
 Outcome bell_wait(const BellWait& wait, int64_t deadline, Word* interrupt, bool (*ended)(void*) = nullptr,
                   void* context = nullptr);
 

@@ -18,10 +18,11 @@ uint32_t next_ticket(Monitor& m) {
   return ticket;
 }
 
-/// C2. `made`: the ticket of the notify.
+/// C2. `made`: the ticket of the notify. Of several that the seat has not used the latest counts: one that is passed on may
+/// be older than one that came straight, and whoever waits for that one must not be passed over.
 void grant(Monitor& monitor, Seat& seat, uint32_t made, Latched& latched) {
   const Waiters64 c = condition_counts(seat);
-  set(seat.notified, made);
+  if (c.granted == 0 || comes_before(get(seat.notified), made)) set(seat.notified, made);
   set_counts(seat, c.waiting - 1, c.granted + 1);
   MP_POINT("condition.granted");
   set(seat.ticket, next_ticket(monitor));

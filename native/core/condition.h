@@ -7,7 +7,7 @@
 //   granted   tasks that have been notified and have not got their lock back yet
 //   since     the ticket of the oldest of its waiting tasks
 //   ticket    its turn among the seats; goes to the end with each notify, so that participants take turns
-//   notified  the ticket of the last notify it was granted
+//   notified  the ticket of the latest notify among those in `granted`
 //
 // C1  A task that waits is counted by one store, before its lock is released; a notify after that finds it.
 // C2  A notify moves one task from waiting to granted by one store. It is not remembered if nobody waits, and asks nobody.

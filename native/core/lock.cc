@@ -82,9 +82,8 @@ bool may_miss_marks(const Contender& c, int64_t now) {
          now - c.since >= kParkCeilingNs;
 }
 
-/// Hands a lock that `owner` holds to the waiter that claimed it. False: nobody to hand to, or nothing to hand over.
-/// `by` releases: the owner, or somebody on its behalf. The claim names `by`, since it is `by` that may die half way.
-bool hand_over(const Arena& arena, Slot& slot, OwnerId owner, OwnerId by) {
+/// Hands a lock that we hold to the waiter that claimed it. False: nobody to hand to, or nothing to hand over.
+bool hand_over(const Arena& arena, Slot& slot, OwnerId me) {
   uint32_t grantee = slot.claim.load(memory_order_acquire);
   if (grantee == 0) return false;
   platform::Watch unused;
@@ -92,20 +91,28 @@ bool hand_over(const Arena& arena, Slot& slot, OwnerId owner, OwnerId by) {
     reset_dead_claim(arena, slot, grantee);
     return false;
   }
-  if (!slot.claim.compare_exchange_strong(grantee, kHanding | by, memory_order_seq_cst)) return false;  // L4
+  if (!slot.claim.compare_exchange_strong(grantee, kHanding | me, memory_order_seq_cst)) return false;  // L4
   MP_POINT("lock.handing");
-  uint32_t word = slot.word.load(memory_order_relaxed), handing = kHanding | by;
-  while (owner_of(word) == owner) {  // waiters may still add bits; nobody else changes the owner (L3)
+  uint32_t word = slot.word.load(memory_order_relaxed), handing = kHanding | me;
+  while (owner_of(word) == me) {  // waiters may still add bits; nobody else changes the owner (L3)
     if (!slot.word.compare_exchange_weak(word, grantee | kWaiters, memory_order_seq_cst)) continue;
     MP_POINT("lock.handed");
     slot.claim.compare_exchange_strong(handing, 0, memory_order_seq_cst);
     platform::unpark(&slot.claim, platform::kAll);
     return true;
   }
-  // Somebody else released at the same time. The claim is void: its waiter, if it still waits, claims again.
+  // Somebody released for us at the same time. The claim is void: its waiter, if it still waits, claims again.
   slot.claim.compare_exchange_strong(handing, 0, memory_order_seq_cst);
   platform::unpark(&slot.claim, platform::kAll);
   return false;
+}
+
+/// Turns a held lock's word to free, and wakes a waiter. False: it is no longer that word.
+bool clear(Slot& slot, uint32_t word) {
+  if (!slot.word.compare_exchange_strong(word, 0, memory_order_seq_cst)) return false;  // SYNC lock.release
+  MP_POINT("lock.cleared");
+  if (word & kWaiters) platform::unpark(&slot.word, 1);
+  return true;
 }
 
 /// A waiter that goes away may be the one that was woken: it sees to it that those who sleep will be woken again (L1).
@@ -235,16 +242,21 @@ Outcome lock_acquire(const Arena& arena, Slot& slot, OwnerId me, int64_t deadlin
   }
 }
 
-bool lock_release(const Arena& arena, Slot& slot, OwnerId owner, OwnerId by) {
+bool lock_release(const Arena& arena, Slot& slot, OwnerId me) {
   for (;;) {
-    uint32_t word = slot.word.load(memory_order_relaxed);  // relaxed: the compare-and-swap decides
-    if (owner_of(word) != owner) return false;
-    if (word & kStarving && hand_over(arena, slot, owner, by)) return true;
+    const uint32_t word = slot.word.load(memory_order_relaxed);  // relaxed: the compare-and-swap decides
+    if (owner_of(word) != me) return false;
+    if (word & kStarving && hand_over(arena, slot, me)) return true;
     // hand_over found nobody: a claim that comes now finds the lock free in its next step.
-    if (!slot.word.compare_exchange_strong(word, 0, memory_order_seq_cst)) continue;  // SYNC lock.release
-    MP_POINT("lock.cleared");
-    if (word & kWaiters) platform::unpark(&slot.word, 1);
-    return true;
+    if (clear(slot, word)) return true;
+  }
+}
+
+bool lock_release_for(Slot& slot, OwnerId owner) {
+  for (;;) {
+    const uint32_t word = slot.word.load(memory_order_relaxed);
+    if (owner_of(word) != owner) return false;
+    if (clear(slot, word)) return true;
   }
 }
 

@@ -21,7 +21,8 @@
 //     whoever comes or wakes next. Those who slept through a change of owner watch the old one's token: when the new one
 //     dies while they all sleep, the ceiling wakes them.
 // L6  A participant's claim is gone before its attempt ends: nobody is handed a lock it does not wait for. It makes one
-//     attempt at a time for one lock, and none while it holds it.
+//     attempt at a time for one lock, and none while it holds it. Only the owner itself hands over: while another did, the
+//     owner could release, the claimant take the lock and leave, and the owner take it again; then it would be handed on.
 // L7  An attempt's waiter bit is set before it first parks and cleared when the attempt ends; nothing depends on it but
 //     the count that people see.
 //
@@ -29,6 +30,7 @@
 // Order    lock.release: the word's release by the owner → the acquire of the next. The critical section travels with it.
 // Death    owner: the kernel marks its token, on which every waiter sleeps as well (park on {word, token}).
 //          releaser between clearing the word and waking: same: the sleepers still watch its token.
+//          somebody who releases for the owner, before waking: the sleepers wake by the ceiling.
 //          releaser while handing over: claim says kHanding|dead: anybody resets it; the word still names the dead one.
 //          waiter, woken, before it takes the lock: the others wake by the ceiling.
 //          taker-over after its compare-and-swap: it is an owner like any other.
@@ -86,9 +88,10 @@ bool lock_spin(Slot& slot, OwnerId me);
 /// `ended(context)` is asked at each wake, the ceiling's included: whether the caller is to give up (interrupted).
 Outcome lock_acquire(const Arena& arena, Slot& slot, OwnerId me, int64_t deadline, Word* interrupt,
                      bool (*ended)(void*) = nullptr, void* context = nullptr);
-/// Gives up what `owner` holds: wakes or hands over. False: `owner` does not hold it.
-/// `by` is the participant that releases: the owner itself, or another on its behalf.
-bool lock_release(const Arena& arena, Slot& slot, OwnerId owner, OwnerId by);
+/// Gives up what `me` holds: hands over to who starves, else wakes a waiter. False: `me` does not hold it.
+bool lock_release(const Arena& arena, Slot& slot, OwnerId me);
+/// Takes from `owner` what it holds, and wakes a waiter. Hands over to nobody (L6). False: `owner` does not hold it.
+bool lock_release_for(Slot& slot, OwnerId owner);
 /// Marks the lock abandoned if `dead` holds it, and wakes a waiter. For sweeps.
 void lock_abandon(Slot& slot, OwnerId dead);
 

@@ -35,10 +35,7 @@ napi_value event_word_(napi_env env, napi_callback_info info) {
 napi_value wait_event(napi_env env, napi_callback_info info) {
   Args<3> a(env, info);
   const Place p = place_of(a.data, to_uint32(env, a[0]));
-  platform::interrupt_watch();
-  const BellWait wait = event_wait(p.arena, p.index, to_uint32(env, a[1]), p.me);
-  return uint32(env, static_cast<uint32_t>(bell_wait(wait, deadline_of(to_double(env, a[2])),
-                                                     platform::interrupt_word(), environment_ending, env)));
+  return wait_for_bell(env, event_wait(p.arena, p.index, to_uint32(env, a[1]), p.me), to_double(env, a[2]));
 }
 
 // watchEvent(index, word) → wait id; the end comes through onWaitDone

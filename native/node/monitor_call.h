@@ -6,29 +6,15 @@
 
 #include "core/bell.h"
 #include "core/monitor.h"
+#include "core/participants.h"
 #include "node/args.h"
-#include "node/environment.h"
+#include "node/place.h"
 
 namespace mp::node {
 
 /// What answers 0, 1 or 2 answers this where others have damaged the memory.
 inline constexpr uint32_t kDamagedGrant = 5;
 
-struct Place {
-  const Arena& arena;
-  uint32_t index;
-  OwnerId me;
-  const NamedLock* named;
-
-  Slot& slot() const { return arena.slot(index); }
-  bool damaged() const { return named != nullptr && !named_lock_intact(*named); }
-};
-inline Place place_of(void* data, uint32_t index) {
-  Environment& e = *static_cast<Environment*>(data);
-  if (index < kNamedLockBase) return {process_arena(), index, e.me, nullptr};
-  const NamedLock* lock = e.named_locks.at(index - kNamedLockBase);
-  return {lock->arena, 0, lock->me, lock};
-}
 inline Desk desk_of(const Place& p, uint32_t seat) {
   return {p.arena, p.index, monitor_at(p.arena, p.index),
           p.named == nullptr ? seat_at(p.arena, seat) : seat_beside(p.arena, owner_slot(p.me)), p.me};
@@ -44,14 +30,25 @@ struct Call : Args<4> {
         desk(desk_of(place, to_uint32(env, value[1]))) {}
 };
 
+/// Tries; once more if that found nothing, and then somebody dead, who may have had it.
+template <class F>
+Grant try_and_sweep(const Call& c, F attempt) {
+  const Grant got = attempt();
+  return got == Grant::waits && participants_sweep(c.desk.arena) > 0 ? attempt() : got;
+}
+
 inline napi_value grant_value(napi_env env, const Place& place, Grant grant) {
   return uint32(env, place.damaged() ? kDamagedGrant : static_cast<uint32_t>(grant));
 }
 
-inline int64_t deadline_of(double timeout_ms) {
-  constexpr double kForever = 9e15;  // nanoseconds: 104 days
-  return timeout_ms * 1e6 >= kForever ? INT64_MAX
-                                      : platform::monotonic_now() + static_cast<int64_t>(timeout_ms * 1e6);
+/// Waits for a bell, blocking this thread.
+inline napi_value wait_for_bell(napi_env env, const BellWait& wait, double timeout_ms) {
+  Outcome outcome = Outcome::acquired;
+  if (!bell_spin(wait)) {
+    platform::interrupt_watch();  // system calls: only for waits that will sleep
+    outcome = bell_wait(wait, deadline_of(timeout_ms), platform::interrupt_word(), environment_ending, env);
+  }
+  return uint32(env, static_cast<uint32_t>(outcome));
 }
 
 }  // namespace mp::node

@@ -75,12 +75,9 @@ napi_value monitor_seats(napi_env env, napi_callback_info info) {
 // waitBell(index, seat, timeoutMs) → Outcome: waits for the seat's bell, blocking this thread
 napi_value wait_bell(napi_env env, napi_callback_info info) {
   Call c(env, info);
-  platform::interrupt_watch();
   const BellWait wait{c.desk.arena, c.desk.index, c.desk.seat.bell,
                       c.desk.seat.heard.load(std::memory_order_relaxed), c.desk.me};
-  const Outcome outcome =
-      bell_wait(wait, deadline_of(to_double(env, c[2])), platform::interrupt_word(), environment_ending, env);
-  return uint32(env, static_cast<uint32_t>(outcome));
+  return wait_for_bell(env, wait, to_double(env, c[2]));
 }
 
 // watchBell(index, seat) → wait id; the end comes through onWaitDone

@@ -1,7 +1,6 @@
 // Readers-writer locks for TypeScript. Hot: raw Node-API, the environment bound to each function, small integers only.
 #include "core/rwlock.h"
 #include "core/objects.h"
-#include "core/participants.h"
 #include "node/monitor_call.h"
 
 namespace mp::node {
@@ -13,9 +12,7 @@ Environment& self(void* data) { return *static_cast<Environment*>(data); }
 napi_value rwlock_try_(napi_env env, napi_callback_info info) {
   Call c(env, info);
   const bool write = to_bool(env, c[2]);
-  Grant got = rwlock_try(c.desk, write);
-  if (got == Grant::waits && participants_sweep(c.desk.arena) > 0) got = rwlock_try(c.desk, write);
-  return grant_value(env, c.place, got);
+  return grant_value(env, c.place, try_and_sweep(c, [&] { return rwlock_try(c.desk, write); }));
 }
 
 napi_value rwlock_enter_(napi_env env, napi_callback_info info) {

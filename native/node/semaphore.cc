@@ -1,6 +1,5 @@
 // Semaphores for TypeScript. Hot: raw Node-API, the environment bound to each function, small integers only.
 #include "core/semaphore.h"
-#include "core/participants.h"
 #include "node/monitor_call.h"
 
 namespace mp::node {
@@ -16,10 +15,7 @@ napi_value init_semaphore(napi_env env, napi_callback_info info) {
 
 napi_value semaphore_try_(napi_env env, napi_callback_info info) {
   Call c(env, info);
-  Grant got = semaphore_try(c.desk);
-  // Who has it may be dead, and nobody have looked since.
-  if (got == Grant::waits && participants_sweep(c.desk.arena) > 0) got = semaphore_try(c.desk);
-  return grant_value(env, c.place, got);
+  return grant_value(env, c.place, try_and_sweep(c, [&] { return semaphore_try(c.desk); }));
 }
 
 // semaphoreEnter(index, seat, spin)

@@ -80,7 +80,7 @@ class WaiterThread {
       if (ours && w.state == WaitState::abandoned)
         lock_abandon(c.slot, c.me);
       else if (ours)
-        lock_release(c.arena, c.slot, c.me, c.me);
+        lock_release(c.arena, c.slot, c.me);
     }
   }
 
@@ -199,7 +199,7 @@ class WaiterThread {
       if (w.state == WaitState::abandoned)
         lock_abandon(c.slot, c.me);
       else
-        lock_release(c.arena, c.slot, c.me, c.me);
+        lock_release(c.arena, c.slot, c.me);
       w.state = WaitState::passed_on;
     } else {
       w.granted_at = now;

@@ -175,7 +175,7 @@ export class RawValue<T extends TypeCode | TypeName = TypeCode | TypeName> imple
     what: string,
     operation: 'add' | 'exchange',
   ): [cells: Int32Array, index: number, type: ElementType] {
-    if (this.#reference === null) throw this.#closed(what);
+    if (this.#reference === null) throw new ClosedError(`${what}: this handle was closed`);
     const type = this.#type;
     if (type.atomic === false || (operation === 'add' && type.atomic !== 'add')) {
       const instead =

@@ -211,7 +211,6 @@ export class SharedArray<T extends TypeCode | TypeName = TypeCode | TypeName>
    * The element that all indices lead to, negative ones counting from the end. With fewer indices, what subarray()
    * gives; in TypeScript: `at<SharedArray>(0)`.
    */
-
   at<R extends ValueOf<T> | SharedArray<T> = ValueOf<T>>(...indices: number[]): R {
     const { segment, shape, type } = this.#part;
     if (indices.length < shape.length) return this.subarray(...indices) as R;

@@ -68,9 +68,11 @@ export function acquireLater<T, G extends { readonly abandoned: boolean }>({
     const abort = (): void => {
       if (leave()) fail(signal!.reason);
     };
+    const later = (): void => {
+      timer = setTimeout(tick, Math.min(Math.max(since + timeout - performance.now(), 0), 0x7fffffff));
+    };
     const tick = (): void => {
-      const left = since + timeout - performance.now();
-      if (left > 0) timer = setTimeout(tick, Math.min(left, 0x7fffffff));
+      if (performance.now() - since < timeout) later();
       else if (leave()) fail(new TimeoutError(`${what}: ${missed} within ${timeout} ms`));
     };
     leave = line.enqueue({
@@ -85,7 +87,7 @@ export function acquireLater<T, G extends { readonly abandoned: boolean }>({
     });
     if (ended) return; // inside enqueue(): a timer or a listener set now would stay
     signal?.addEventListener('abort', abort, { once: true });
-    if (timeout !== Infinity) tick();
+    if (timeout !== Infinity) later(); // however slow this thread is, others get a turn of the loop
     waits = true;
     call?.begins(reference, { what, leave, fail });
   });

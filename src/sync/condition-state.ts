@@ -188,13 +188,10 @@ export class ConditionState extends SeatState {
 
   #finish(waiting: Waiting): void {
     const { task, notified, otherwise } = waiting;
+    if (notified && otherwise.failed) this.notify(1); // it was for somebody who still wants it; before we are done (C3)
     this.#remove(waiting);
-    if (!otherwise.failed) {
-      task.done(notified);
-      return;
-    }
-    if (notified) this.notify(1); // it was for somebody who still wants it
-    task.fail(otherwise.reason);
+    if (otherwise.failed) task.fail(otherwise.reason);
+    else task.done(notified);
   }
 
   /** Ends a wait without the lock. */
@@ -227,8 +224,8 @@ export class ConditionState extends SeatState {
     const oldest = this.#tasks.find((waiting) => !waiting.notified)?.ticket ?? 0;
     // Not notified, and yet no longer waiting: a notify came that we have not looked at. It goes to the next one.
     if (!native.conditionDone(this.index, this.seat, notified, oldest) && !notified) {
+      this.notify(1); // first: should we die in between, it is passed on
       native.conditionDone(this.index, this.seat, true, oldest);
-      this.notify(1);
     }
   }
 }

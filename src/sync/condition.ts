@@ -93,14 +93,19 @@ export class Condition<L extends Lock | RLock = Lock | RLock> extends SyncHandle
     this.#lock.release();
   }
 
-  /** Runs `body` while holding the lock, and releases it whatever happens. */
-  async runExclusive<T>(body: () => T | PromiseLike<T>, options?: number | WaitOptions): Promise<T> {
-    const guard = await this.acquire(options);
-    try {
-      return await body();
-    } finally {
-      guard.release();
-    }
+  /** The lock's `runExclusive()`: runs `body` while holding it, and releases it whatever happens. */
+  async runExclusive<T>(
+    body: (guard: Guard | RLockGuard) => T | PromiseLike<T>,
+    options?: number | WaitOptions,
+  ): Promise<T> {
+    this.opened('runExclusive()');
+    return this.#lock.runExclusive(body, options);
+  }
+
+  /** The lock's `runExclusiveSync()`: the same for a synchronous `body`, blocking this thread. */
+  runExclusiveSync<T>(body: (guard: Guard | RLockGuard) => T, options?: number | SyncWaitOptions): T {
+    this.opened('runExclusiveSync()');
+    return this.#lock.runExclusiveSync(body, options);
   }
 
   /**
@@ -176,17 +181,23 @@ export class Condition<L extends Lock | RLock = Lock | RLock> extends SyncHandle
    * @throws MultiprocessingError `ERR_MP_NOT_HELD` if this environment does not hold the lock
    */
   notify(n = 1): number {
-    if (!Number.isInteger(n) || n < 0 || n > all)
-      throw rangeError(`Condition.notify(): expects a whole number from 0, not ${show(n)}`);
-    const state = this.#held('notify()');
-    // Only with the lock, which we hold, does anybody begin to wait.
-    if (slotWords[state.index * wordsPerSlot + word.waiting] === 0) return 0;
-    return state.notify(n);
+    if (!Number.isInteger(n) || n < 0 || n > all) {
+      const wrong = typeof (n as unknown) === 'number' ? rangeError : typeError;
+      throw wrong(`Condition.notify(): expects a whole number from 0, not ${show(n)}`);
+    }
+    return this.#notify(n, 'notify()');
   }
 
   /** Notifies all that wait; returns how many. */
   notifyAll(): number {
-    return this.notify(all);
+    return this.#notify(all, 'notifyAll()');
+  }
+
+  #notify(n: number, what: string): number {
+    const state = this.#held(what);
+    // Only with the lock, which we hold, does anybody begin to wait.
+    if (slotWords[state.index * wordsPerSlot + word.waiting] === 0) return 0;
+    return state.notify(n);
   }
 
   override close(): void {

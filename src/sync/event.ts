@@ -143,6 +143,19 @@ class EventState implements LocalState {
     if (this.#tasks.size === 0) this.#callOff();
   }
 
+  /** The time is up: true nevertheless if it was set meanwhile, and our loop was too busy to hear of it. */
+  timedOut(task: LaterTask<boolean>): void {
+    if (!this.#tasks.has(task)) return;
+    try {
+      const set = this.word !== this.#from;
+      this.remove(task);
+      task.done(set);
+    } catch (error) {
+      this.remove(task);
+      task.fail(error); // damaged
+    }
+  }
+
   failRequests(handle: object, reason: () => unknown): void {
     for (const task of [...this.#tasks]) {
       if (task.handle !== handle) continue;
@@ -244,8 +257,7 @@ export class Event extends SyncHandle<EventState> {
         state.add(task);
       },
       timedOut(task) {
-        state.remove(task);
-        task.done(false);
+        state.timedOut(task);
       },
       aborted(task, reason) {
         state.remove(task);

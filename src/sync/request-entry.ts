@@ -79,10 +79,11 @@ export class RequestEntry {
     return holding;
   }
 
-  /** It has it no longer. */
+  /** It has it no longer. Who was stolen from, and has not heard of it, is told now. */
   remove(holding: Holding): void {
     if (!this.#holdings.delete(holding)) return;
     if (this.state.stolen === holding.epoch) this.state.releaseOne(holding.mode);
+    else holding.stolen();
   }
 
   /** Hears, from the first holding on, when somebody steals the lock. */

@@ -1,26 +1,12 @@
 import { MultiprocessingError, TimeoutError } from '../errors.js';
-import { Reference } from '../memory/arena.js';
+import type { Reference } from '../memory/arena.js';
 import { Outcome } from '../native/arena-binding.js';
-import { native } from '../native/load.js';
 import { type Handle, registerKind } from '../transfer/handle.js';
-import { acquireLater } from './acquire-later.js';
-import { type Call, detects, runBody, took, watched, watching } from './deadlock.js';
+import { detects, took } from './deadlock.js';
 import { isTaken, type LockAddress, LockHandle, openLock, takeFree } from './lock-handle.js';
 import type { LockState } from './lock-state.js';
-import type { NamedLockFacts } from './lock.js';
-import {
-  deleteNamed,
-  listNamed,
-  type NamedLockOptions,
-  namedOptions,
-  NamedReference,
-  namedRLock,
-  nameOf,
-  openNamed,
-  reopenNamed,
-} from './named-lock.js';
-import { toOwner } from './owner.js';
-import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from './wait-options.js';
+import { namedRLock, type NamedLockOptions, type NamedReference, reopenNamed } from './named-lock.js';
+import { parseSyncWait, type SyncWaitOptions } from './wait-options.js';
 
 /** One level of a re-entrant acquisition. Releasing again is harmless; the lock is free after the last level's release. */
 export class RLockGuard implements Disposable {
@@ -72,72 +58,20 @@ export class RLockGuard implements Disposable {
  * Two asynchronous tasks of one environment do not re-enter each other: the second `await acquire()` waits. Death of the
  * owner, fairness and cost are those of {@link Lock}. A Value's `lock` is one.
  */
-export class RLock extends LockHandle {
+export class RLock extends LockHandle<RLockGuard> {
   /** @param options with a name: as of {@link Lock} */
   constructor(options?: NamedLockOptions);
   /** @internal */
   constructor(reference: Reference | NamedReference);
   constructor(given?: unknown) {
-    if (given instanceof Reference || given instanceof NamedReference) {
-      super(given);
-      return;
-    }
-    const named = namedOptions(namedRLock, given);
-    super(named === null ? Reference.create(native.layout.kindLock, 1) : openNamed(namedRLock, named));
+    super(given, namedRLock, 1);
   }
 
-  /** Takes a name away: as {@link Lock.delete}. */
-  static delete(name: string): void {
-    deleteNamed(namedRLock, name);
-  }
-
-  /** The RLocks with a name that this user may read, and who holds them. */
-  static list(): NamedLockFacts[] {
-    return listNamed(namedRLock, (name, { owner }) => ({ name, owner: toOwner(owner) }));
-  }
-
-  /** The name it was opened with; null for one without. */
-  get name(): string | null {
-    return nameOf(this.opened('name').reference);
-  }
+  /** @internal */
+  protected static override readonly named = namedRLock;
 
   protected override get kindName(): string {
     return 'RLock';
-  }
-
-  /**
-   * Waits for the lock without blocking the event loop, also when another task of this environment holds it.
-   * @throws TimeoutError, the signal's reason, or ClosedError
-   */
-  acquire(options?: number | WaitOptions): Promise<RLockGuard> {
-    return watching || detects(options)
-      ? watched(options, (call) => this.#acquire(options, call))
-      : this.#acquire(options, null);
-  }
-
-  async #acquire(options: number | WaitOptions | undefined, call: Call | null): Promise<RLockGuard> {
-    const what = 'RLock.acquire()';
-    const state = this.opened('acquire()');
-    const { timeout, signal } = parseWait(options, what);
-    signal?.throwIfAborted();
-    if (takeFree(state)) return this.#first(state, false);
-    if (timeout === 0) {
-      const outcome = state.try();
-      if (!isTaken(outcome)) throw new TimeoutError(`${what}: the lock is held`);
-      return took(state, this.#first(state, outcome === Outcome.abandoned), call);
-    }
-    const granted = (abandoned: boolean): RLockGuard => took(state, this.#first(state, abandoned), call);
-    return acquireLater({
-      line: state,
-      reference: state.reference,
-      call,
-      handle: this,
-      what,
-      timeout,
-      signal,
-      missed: 'the lock was not free',
-      granted,
-    });
   }
 
   /**
@@ -149,19 +83,19 @@ export class RLock extends LockHandle {
     const state = this.opened('acquireSync()');
     const { timeout } = parseSyncWait(options, what);
     if (state.reallyHeld) return new RLockGuard(state, false);
-    if (takeFree(state)) return this.#first(state, false);
+    if (takeFree(state)) return this.taken(state, false);
     const outcome = state.wait(timeout, what, detects(options));
     if (!isTaken(outcome)) throw new TimeoutError(`${what}: the lock was not free within ${timeout} ms`);
-    return took(state, this.#first(state, outcome === Outcome.abandoned));
+    return took(state, this.taken(state, outcome === Outcome.abandoned));
   }
 
   /** Takes the lock, or enters once more, without waiting. Null: another environment holds it. */
   tryAcquire(): RLockGuard | null {
     const state = this.opened('tryAcquire()');
     if (state.reallyHeld) return new RLockGuard(state, false);
-    if (takeFree(state)) return this.#first(state, false);
+    if (takeFree(state)) return this.taken(state, false);
     const outcome = state.try();
-    return isTaken(outcome) ? took(state, this.#first(state, outcome === Outcome.abandoned)) : null;
+    return isTaken(outcome) ? took(state, this.taken(state, outcome === Outcome.abandoned)) : null;
   }
 
   /**
@@ -181,30 +115,8 @@ export class RLock extends LockHandle {
     if (--state.depth <= 0) state.release();
   }
 
-  /** Runs `body` while holding the lock, and releases it whatever happens. Resolves to what `body` returns. */
-  async runExclusive<T>(
-    body: (guard: RLockGuard) => T | PromiseLike<T>,
-    options?: number | WaitOptions,
-  ): Promise<T> {
-    const guard = await this.acquire(options);
-    try {
-      return await (watching ? runBody(body, guard) : body(guard));
-    } finally {
-      guard.release();
-    }
-  }
-
-  /** Runs a synchronous `body` while holding the lock. Blocks this thread until the lock is free. */
-  runExclusiveSync<T>(body: (guard: RLockGuard) => T, options?: number | SyncWaitOptions): T {
-    const guard = this.acquireSync(options);
-    try {
-      return body(guard);
-    } finally {
-      guard.release();
-    }
-  }
-
-  #first(state: LockState, abandoned: boolean): RLockGuard {
+  /** @internal */
+  protected override taken(state: LockState, abandoned: boolean): RLockGuard {
     state.take();
     return new RLockGuard(state, abandoned);
   }

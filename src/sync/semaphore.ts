@@ -19,9 +19,9 @@ import {
   openNamed,
   reopenNamed,
 } from './named-lock.js';
-import { type Call, detects, runBody, took, watched, watching } from './deadlock.js';
+import { type Call, detects, took, watched, watching } from './deadlock.js';
 import { type SemaphoreGuard, SemaphoreState } from './semaphore-state.js';
-import { openObject, type SyncAddress, SyncHandle, type SyncReference } from './sync-handle.js';
+import { ExclusiveHandle, openObject, type SyncAddress, type SyncReference } from './sync-handle.js';
 import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from './wait-options.js';
 
 /** The greatest value: 2³¹ - 1, as Python's. */
@@ -58,7 +58,7 @@ export interface NamedSemaphoreFacts {
  * try { … } finally { guard.release() }
  * ```
  */
-export class Semaphore extends SyncHandle<SemaphoreState> {
+export class Semaphore extends ExclusiveHandle<SemaphoreState, SemaphoreGuard> {
   /**
    * @param value how many units there are: 0 to 2³¹ - 1; 1 by default
    * @param options with a name: as of {@link Lock}. What exists keeps its own value
@@ -194,8 +194,10 @@ export class Semaphore extends SyncHandle<SemaphoreState> {
   release(units = 1): void {
     const what = `${this.kindName}.release()`;
     const state = this.opened('release()');
-    if (!Number.isInteger(units) || units < 1 || units > valueMax)
-      throw rangeError(`${what}: expects a whole number of units from 1, not ${show(units)}`);
+    if (!Number.isInteger(units) || units < 1 || units > valueMax) {
+      const wrong = typeof (units as unknown) === 'number' ? rangeError : typeError;
+      throw wrong(`${what}: expects a whole number of units from 1, not ${show(units)}`);
+    }
     const own = native.semaphorePost(state.index, state.seat, units);
     if (own < 0) throw this.overRelease(what);
     state.guards.splice(Math.max(0, state.guards.length - own));
@@ -204,29 +206,6 @@ export class Semaphore extends SyncHandle<SemaphoreState> {
   /** @internal */
   protected overRelease(what: string): Error {
     return rangeError(`${what}: the value would be greater than ${valueMax}`);
-  }
-
-  /** Runs `body` while holding a unit, and gives it back whatever happens. Resolves to what `body` returns. */
-  async runExclusive<T>(
-    body: (guard: SemaphoreGuard) => T | PromiseLike<T>,
-    options?: number | WaitOptions,
-  ): Promise<T> {
-    const guard = await this.acquire(options);
-    try {
-      return await (watching ? runBody(body, guard) : body(guard));
-    } finally {
-      guard.release();
-    }
-  }
-
-  /** Runs a synchronous `body` while holding a unit. Blocks this thread until one is free. */
-  runExclusiveSync<T>(body: (guard: SemaphoreGuard) => T, options?: number | SyncWaitOptions): T {
-    const guard = this.acquireSync(options);
-    try {
-      return body(guard);
-    } finally {
-      guard.release();
-    }
   }
 
   [inspect.custom](): string {

@@ -1,7 +1,10 @@
 import { ClosedError } from '../errors.js';
 import { type Address, damaged, Reference } from '../memory/arena.js';
+import { show, typeError } from '../native/arguments.js';
+import { runBody, watching } from './deadlock.js';
 import type { Task } from './deadlock-tasks.js';
 import { grant, type Handle, pin, type Shareable, toHandle } from '../transfer/handle.js';
+import type { SyncWaitOptions, WaitOptions } from './wait-options.js';
 
 /** What a handle stands for: an object of the arena (memory/arena.ts), or a named one (named-lock.ts). */
 export interface SyncReference {
@@ -111,6 +114,44 @@ export abstract class SyncHandle<S extends SyncState> implements Disposable, Sha
 
   #closed(what: string): ClosedError {
     return new ClosedError(`${this.kindName}.${what}: this handle was closed`);
+  }
+}
+
+/** What all primitives have in common that are held while a body runs. */
+export abstract class ExclusiveHandle<
+  S extends SyncState,
+  G extends { release(): void },
+> extends SyncHandle<S> {
+  /** Waits for it without blocking the event loop, which is kept alive meanwhile. */
+  abstract acquire(options?: number | WaitOptions): Promise<G>;
+  /** Waits for it, blocking this thread. */
+  abstract acquireSync(options?: number | SyncWaitOptions): G;
+
+  /** Runs `body` while holding it, and gives it back whatever happens. Resolves to what `body` returns. */
+  async runExclusive<T>(body: (guard: G) => T | PromiseLike<T>, options?: number | WaitOptions): Promise<T> {
+    this.#checkBody(body, 'runExclusive()');
+    const guard = await this.acquire(options);
+    try {
+      return await (watching ? runBody(body, guard) : body(guard));
+    } finally {
+      guard.release();
+    }
+  }
+
+  /** Runs a synchronous `body` while holding it. Blocks this thread until it is to be had. */
+  runExclusiveSync<T>(body: (guard: G) => T, options?: number | SyncWaitOptions): T {
+    this.#checkBody(body, 'runExclusiveSync()');
+    const guard = this.acquireSync(options);
+    try {
+      return body(guard);
+    } finally {
+      guard.release();
+    }
+  }
+
+  #checkBody(body: unknown, what: string): void {
+    if (typeof body !== 'function')
+      throw typeError(`${this.kindName}.${what}: expects a function, not ${show(body)}`);
   }
 }
 

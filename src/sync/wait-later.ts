@@ -44,14 +44,18 @@ export function waitLater<T>({ handle, timeout, signal, begin, timedOut, aborted
     const abort = (): void => {
       aborted(task, signal!.reason);
     };
+    const later = (): void => {
+      timer = setTimeout(tick, Math.min(Math.max(since + timeout - performance.now(), 0), 0x7fffffff));
+    };
     const tick = (): void => {
-      const left = since + timeout - performance.now();
-      if (left > 0) timer = setTimeout(tick, Math.min(left, 0x7fffffff));
-      else timedOut(task);
+      if (performance.now() - since >= timeout) timedOut(task);
+      else later();
     };
     begin(task);
     if (ended) return; // a timer or a listener set now would stay
     signal?.addEventListener('abort', abort, { once: true });
-    if (timeout !== Infinity) tick();
+    // However slow this thread is, others get a turn of the loop, unless nobody was to wait at all.
+    if (timeout === 0) timedOut(task);
+    else if (timeout !== Infinity) later();
   });
 }

@@ -53,7 +53,7 @@ test('without a turn of the event loop: the same address again and again', async
       const a = new mp.RawArray('i', 10), b = mp.open(mp.share(a));
       a.close(); a[0] = 1; b.close();
     }
-    await settled();
+    await eventually(() => native.census().objects === 0 && native.census().spares === 1);
     const { objects, spares } = native.census();
     out([objects, spares]);`);
   expect(got).toEqual([0, 1]);

@@ -1,5 +1,6 @@
 /** Names for named objects, of this test file's process only, and their removal. */
 import { readdirSync, rmSync } from 'node:fs';
+import { eventually, isRunning } from './child.js';
 
 let count = 0;
 
@@ -10,6 +11,17 @@ export function uniqueName(): string {
 /** Everything in /dev/shm whose name contains `part`. */
 export function sharedFiles(part: string): string[] {
   return readdirSync('/dev/shm').filter((name) => name.includes(part));
+}
+
+/**
+ * Resolves when nothing is left of what killed creators had half made; `sweep` looks for it. Other tests make and kill at the
+ * same time: what the living make is theirs, and what was left a moment ago may need another look.
+ */
+export async function nothingHalfMade(sweep: () => unknown): Promise<void> {
+  await eventually('nothing half made is left', () => {
+    sweep();
+    return sharedFiles('.multiproc.new-').every((name) => isRunning(Number(/new-(\d+)/.exec(name)![1])));
+  });
 }
 
 /** Removes what tests of this process left, e.g. after a failure. */

@@ -1,6 +1,6 @@
 // Several processes, and several threads, on one condition; and those of them that die.
 import { describe as group, expect, test } from 'vitest';
-import { runJson } from '../support/child.js';
+import { fixtures, runJson } from '../support/child.js';
 import { bodyHead, grounds } from '../support/sync.js';
 
 group.each(grounds)('among peers that are each a %s', (ground) => {
@@ -230,4 +230,29 @@ test('a storm: consumers and producers are killed at random; what is made is had
     { timeout: 50_000 },
   );
   expect(got).toEqual([true, 0]);
+});
+
+test('who does not want its notify any more, and dies the moment it is done: the notify is another’s all the same', async () => {
+  const got = await runJson(`${bodyHead}
+    const c = new mp.Condition(), said = count(), url = new URL('../../lib/native/load.js', '${fixtures.href}').href;
+    const peer = start('process', async ({ untilCount, rejected }, c, said, url) => {
+      const { native } = await import(url), done = native.conditionDone, stop = new AbortController();
+      native.conditionDone = (...all) => { done(...all); process.kill(process.pid, 'SIGKILL'); for (;;); };
+      await c.acquire();
+      const wait = rejected(c.wait({ signal: stop.signal }));
+      await untilCount(said, 1);
+      stop.abort();
+      said.value = 2;
+      return wait;
+    }, c, said, url);
+    await until(() => c.waiters === 1);
+    const other = c.runExclusive(() => c.wait());
+    await until(() => c.waiters === 2);
+    const g = await c.acquire();
+    const notified = c.notify();
+    said.value = 1;
+    await until(() => said.value === 2);
+    g.release();
+    out([notified, await other, await peer.done, c.waiters]);`);
+  expect(got).toEqual([1, true, null, 0]);
 });

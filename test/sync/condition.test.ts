@@ -26,6 +26,7 @@ test('acquire and release are its lock’s; two conditions may share one', async
     }
     full.acquireSync(); full.release();
     got.push(lock.locked, await full.runExclusive(() => lock.locked), await rejected(full.runExclusive(() => { throw new RangeError() })), lock.locked);
+    got.push(full.runExclusiveSync((g) => [lock.locked, g.abandoned]), thrown(() => full.runExclusiveSync(() => { throw new RangeError() })), lock.locked);
     // Who waits for one is not notified by the other.
     let which = '';
     const waits = [full, empty].map(async (c, i) => { const g = await c.acquire(); await c.wait(); which += i; g.release() });
@@ -38,7 +39,8 @@ test('acquire and release are its lock’s; two conditions may share one', async
     out([...got, which]);`);
   expect(got).toEqual([
     ...Array(4).fill([true, 0, 0]).flat(),
-    ...[false, true, 'RangeError undefined', false, '1', 1, '10'],
+    ...[false, true, 'RangeError undefined', false],
+    ...[[true, false], 'RangeError undefined', false, '1', 1, '10'],
   ]);
 });
 
@@ -71,9 +73,9 @@ test('counts and timeouts that make no sense are refused; the lock is still held
     const waiter = (async () => { const g = await c.acquire(); const r = await c.wait(); g.release(); return r })();
     await until(() => c.waiters === 1);
     const g = await c.acquire(), signal = new AbortController().signal;
-    got.range = [...[-1, 0.5, NaN, Infinity, -Infinity, 2 ** 32, 2 ** 53, '1', null, 1n, {}].map((n) => thrown(() => c.notify(n))), ...[NaN, -1, { timeout: -0.5 }].flatMap((t) => [() => c.waitSync(t), () => c.waitForSync(() => 1, t)].map(thrown))];
+    got.range = [...[-1, 0.5, NaN, Infinity, -Infinity, 2 ** 32, 2 ** 53].map((n) => thrown(() => c.notify(n))), ...[NaN, -1, { timeout: -0.5 }].flatMap((t) => [() => c.waitSync(t), () => c.waitForSync(() => 1, t)].map(thrown))];
     got.range.push(...await Promise.all([NaN, -1, { timeout: -0.5 }].flatMap((t) => [c.wait(t), c.waitFor(() => 1, t)].map(rejected))));
-    got.type = [...['5', true, { timeout: 5n }, { signal }].map((t) => thrown(() => c.waitSync(t))), ...await Promise.all(['5', true, { signal: 1 }].map((t) => rejected(c.wait(t)))), thrown(() => c.waitForSync(5)), await rejected(c.waitFor(5)), await rejected(c.waitFor())];
+    got.type = [...['1', null, 1n, {}].map((n) => thrown(() => c.notify(n))), ...['5', true, { timeout: 5n }, { signal }].map((t) => thrown(() => c.waitSync(t))), ...await Promise.all(['5', true, { signal: 1 }].map((t) => rejected(c.wait(t)))), thrown(() => c.waitForSync(5)), await rejected(c.waitFor(5)), await rejected(c.waitFor()), await rejected(c.runExclusive(5)), thrown(() => c.runExclusiveSync())];
     got.state = [c.lock.locked, c.waiters, c.notify(0), c.waiters, c.notify(2 ** 32 - 1)];
     g.release();
     out({ ...got, waited: await waiter });`);
@@ -214,14 +216,22 @@ test('close: pending waits fail without the lock, wherever they are; their notif
     const task = async (c) => { const g = await lock.acquire(); try { return [await c.wait()] } catch (e) { return nameOf(e) } finally { g.release() } };
     for (const when of ['waiting', 'notified', 'timed out']) {
       const c = new mp.Condition(lock), other = mp.open(mp.share(c));
-      const closing = when === 'timed out' ? lock.acquire().then((g) => rejected(c.wait(60)).finally(() => g.release())) : task(c);
-      await until(() => c.waiters === 1);
-      const stays = task(other);
-      await until(() => c.waiters >= (when === 'timed out' ? 1 : 2));
-      await turns();
-      const g = await lock.acquire();
-      if (when === 'notified') got.push(other.notify());
-      await new Promise((r) => setTimeout(r, 100));          // on its way to the lock by now
+      let closing, stays, g;
+      if (when === 'timed out') {
+        stays = task(other);
+        await until(() => c.waiters === 1);
+        lock.acquireSync();
+        closing = rejected(c.wait(1));
+        g = lock.acquireSync();                              // in one breath: it cannot have the lock back before us
+      } else {
+        closing = task(c);
+        await until(() => c.waiters === 1);
+        stays = task(other);
+        await until(() => c.waiters === 2);
+        g = await lock.acquire();
+        if (when === 'notified') got.push(other.notify());
+      }
+      await new Promise((r) => setTimeout(r, 20));           // its time is up, and it is on its way to the lock
       c.close(); c.close();
       got.push(await closing);
       if (when !== 'notified') got.push(other.notify());
@@ -232,7 +242,7 @@ test('close: pending waits fail without the lock, wherever they are; their notif
     const c = new mp.Condition(), g = c.acquireSync(), p = rejected(c.wait());
     c.close();
     got.push(await p);
-    got.push(...[() => c.notify(), () => c.notifyAll(), () => c.waitSync(), () => c.acquireSync(), () => c.tryAcquire(), () => c.release(), () => c.waiters, () => mp.share(c)].map(thrown), await rejected(c.wait()), await rejected(c.acquire()));
+    got.push(...[() => c.notify(), () => c.notifyAll(), () => c.waitSync(), () => c.acquireSync(), () => c.tryAcquire(), () => c.release(), () => c.waiters, () => mp.share(c), () => c.runExclusiveSync(() => 1)].map(thrown), await rejected(c.wait()), await rejected(c.acquire()), await rejected(c.runExclusive(() => 1)));
     lock.close();
     await until(() => native.census().objects === 0);
     out(got);`);
@@ -240,16 +250,15 @@ test('close: pending waits fail without the lock, wherever they are; their notif
     ...[closedError, 1, [true], false],
     ...[1, closedError, [true], false],
     ...[closedError, 1, [true], false],
-    ...Array(11).fill(closedError),
+    ...Array(13).fill(closedError),
   ]);
 });
 
 test('its lock’s handle closed under it: waits fail, and calls say so', async () => {
   const got = await runJson(`${bodyHead}
     const lock = new mp.Lock(), keep = mp.open(mp.share(lock)), c = new mp.Condition(lock);
-    const g = await c.acquire(), p = rejected(c.wait(100));
-    await turns();
-    lock.close();
+    const g = await c.acquire(), p = rejected(c.wait(20));
+    lock.close();                                            // before its time is up
     out([await p, await rejected(c.wait()), thrown(() => c.notify()), thrown(() => c.acquireSync()), keep.locked]);`);
   expect(got).toEqual([...Array(4).fill(closedError), false]);
 });

@@ -49,8 +49,9 @@ group.each(grounds)('among peers that are each a %s', (ground) => {
       const lock = new mp.Lock(), said = new mp.Value('i', 0), got = [];
       const peer = startPeer('${ground}', peers.hold, lock, said);
       await until(() => said.value === 1);
-      const waits = lock.acquire({ timeout: 30 }).catch(() => 0);
+      const controller = new AbortController(), waits = lock.acquire({ signal: controller.signal }).catch(() => 0);
       await until(() => lock.waiters === 1);
+      controller.abort();
       await waits;
       got.push(lock.waiters, thrown(() => lock.acquireSync(5)), lock.waiters);
       await peer.end();
@@ -68,13 +69,14 @@ group.each(grounds)('among peers that are each a %s', (ground) => {
           await peer.end();
           mp.activeChildren();
           let guard;
-          await until(() => (guard = way === 'sync' ? lock.acquireSync() : lock.tryAcquire()) !== null);
+          if (way === 'try') await until(() => (guard = lock.tryAcquire()) !== null);
+          else guard = way === 'sync' ? lock.acquireSync() : await lock.acquire();
           guard.release();
         }
       }
       out(heard.filter(([channel]) => channel === 'abandoned').map(([, message]) => message));`);
     const messages = ['Lock', 'Value', 'Semaphore'].flatMap((kind) =>
-      new Array(3).fill({ kind, object: `${kind} #N`, name: null, sync: true }),
+      [true, false, true].map((sync) => ({ kind, object: `${kind} #N`, name: null, sync })),
     );
     expect(got).toEqual(messages);
   });

@@ -1,6 +1,7 @@
 // The event: who waits is woken, by whom, and what does not disturb it.
 import { describe as group, expect, test } from 'vitest';
 import { runJson } from '../support/child.js';
+import { uniqueName } from '../support/names.js';
 import { bodyHead, closedError, grounds, rangeError, typeError } from '../support/sync.js';
 
 test('set and clear, as often as one likes; a wait for a set one is over at once, in both forms', async () => {
@@ -84,6 +85,22 @@ test('every task that waited when it was set is woken, although clear() follows 
     }
     out([...new Set(got)]);`);
   expect(got).toEqual(['true,true,true,true', true]);
+});
+
+test('a wait whose time is up is true if the event was set before, although our loop was too busy to hear of it', async () => {
+  const got = await runJson(`${bodyHead}
+    const busy = (ms) => { for (const end = performance.now() + ms; performance.now() < end; ); }, got = [];
+    for (const event of [new mp.Event(), new mp.Event({ name: '${uniqueName()}' })]) {
+      for (const set of [true, false]) {
+        const waits = [event.wait(20), event.wait(30)];
+        if (set) { event.set(); event.clear() }
+        busy(50);
+        got.push(...await Promise.all(waits));
+      }
+      if (event.name !== null) mp.Event.delete(event.name);
+    }
+    out(got);`);
+  expect(got).toEqual([true, true, false, false, true, true, false, false]);
 });
 
 group.each(grounds)('among peers that are each a %s', (ground) => {

@@ -118,7 +118,7 @@ test('runExclusive returns the value, passes the guard, and releases on every wa
     [true, false],
     ...Array(3).fill(['RangeError undefined', false]).flat(),
     ...[false, false],
-    ...['TypeError undefined', false, 'TypeError undefined', false],
+    ...[typeError, false, typeError, false],
   ];
   expect(got).toEqual([...each, ...each, timeoutError, deadlockError]);
 });

@@ -107,26 +107,21 @@ group.each(grounds)('among peers that are each a %s', (ground) => {
   });
 
   test('a peer that takes the lock again at once does not keep the others out', async () => {
-    // Lower bound: the hog has made thousands of rounds when all of ours are through, and ours do come through.
+    // Ours come through, and theirs go on meanwhile. Starving would be for ever: the watchdog's to notice.
     const got = await runJson(
       `${head}
       const lock = new mp.Lock(), ready = new mp.Value('i', 0), stop = new mp.Value('i', 0);
       const hogs = [1, 2].map(() => startPeer('${ground}', peers.hog, lock, ready, stop));
       await until(() => ready.value === 2);
-      let worst = 0;
       for (let i = 0; i < 60; i++) {
-        const from = performance.now();
         const guard = i % 2 ? lock.acquireSync() : await lock.acquire();
-        worst = Math.max(worst, performance.now() - from);
         guard.release();
       }
       stop.value = 1;
-      const rounds = await Promise.all(hogs.map((h) => h.done));
-      out([worst, rounds]);`,
+      out(await Promise.all(hogs.map((h) => h.done)));`,
       { timeout: 50_000 },
     );
-    expect(got[0]).toBeLessThan(5000); // starving would be for ever; the usual worst is some milliseconds
-    expect(Math.min(...got[1])).toBeGreaterThan(0);
+    expect(Math.min(...got)).toBeGreaterThan(0);
   });
 
   test('1,000 locks at once, each counted under by two peers', async () => {

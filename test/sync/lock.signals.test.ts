@@ -16,7 +16,7 @@ group.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
     const got = await runJson<[string[], number, number, string]>(`${held}
       import { spawn } from 'node:child_process';
       const got = [];
-      let heard = 0, slowest = 0;
+      let heard = 0, quickest = Infinity;
       process.on('${signal}', () => heard++);
       for (const wait of [() => lock.acquireSync(), () => lock.acquireSync({ timeout: 1e6 }), () => r.acquireSync(), () => value.update((v) => v + 1), () => lock.runExclusiveSync(() => 1)]) {
         // From outside, when this thread sleeps in the kernel; it writes down when it sent the signal.
@@ -37,18 +37,18 @@ group.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
         got.push(thrown(wait) + ' ' + heard);
         const now = process.hrtime.bigint();
         await ended;
-        slowest = Math.max(slowest, Number(now - BigInt(text.trim())) / 1e6);
+        quickest = Math.min(quickest, Number(now - BigInt(text.trim())) / 1e6);
         await until(() => heard === got.length);
       }
       // An asynchronous wait is not interrupted: the listener can run meanwhile.
       const pending = rejected(lock.acquire(50));
       process.kill(process.pid, '${signal}');
       await until(() => heard === got.length + 1);
-      console.log(JSON.stringify([got, slowest, value.value, await pending]));
+      console.log(JSON.stringify([got, quickest, value.value, await pending]));
       process.exit(0);`);
     expect(got[0]).toEqual([0, 1, 2, 3, 4].map((n) => `InterruptedError ERR_MP_INTERRUPTED ${n}`));
-    // The promise is 100 ms; a loaded machine may take its time to run us.
-    expect(got[1]).toBeLessThan(1000);
+    // The promise is 100 ms. A loaded machine may take longer to run us, but not every time.
+    expect(got[1]).toBeLessThan(100);
     expect(got.slice(2)).toEqual([0, 'TimeoutError ERR_MP_TIMEOUT']);
   });
 
@@ -71,10 +71,10 @@ test('a signal whose listener was taken away again has its default action', asyn
     import { spawn } from 'node:child_process';
     const listener = () => {};
     process.on('SIGTERM', listener);
-    spawn('sh', ['-c', 'sleep 0.1; kill -TERM ' + process.pid], { stdio: 'ignore' });
+    // Again and again: one of them comes while we wait, however late we begin to.
+    spawn('sh', ['-c', 'while kill -TERM ' + process.pid + '; do sleep 0.1; done'], { stdio: 'ignore' });
     console.log(thrown(() => lock.acquireSync()));
     process.off('SIGTERM', listener);
-    spawn('sh', ['-c', 'sleep 0.1; kill -TERM ' + process.pid], { stdio: 'ignore' });
     lock.acquireSync();`);
   expect([end.stdout, end.signal], describe(end)).toEqual([
     'InterruptedError ERR_MP_INTERRUPTED\n',
@@ -85,11 +85,13 @@ test('a signal whose listener was taken away again has its default action', asyn
 test('other signals with a listener do not end a blocking wait', async () => {
   const end = await runScript(`${held}
     import { spawn } from 'node:child_process';
-    process.on('SIGUSR2', () => console.log('heard'));
-    spawn('sh', ['-c', 'for i in 1 2 3; do sleep 0.05; kill -USR2 ' + process.pid + '; done'], { stdio: 'ignore' });
+    let heard = 0;
+    process.on('SIGUSR2', () => { heard++; console.log('heard') });
+    // Until we end: some of them come while we wait, however late it starts.
+    spawn('sh', ['-c', 'while kill -USR2 ' + process.pid + '; do sleep 0.05; done'], { stdio: 'ignore' });
     const from = performance.now();
     console.log(thrown(() => lock.acquireSync(400)), performance.now() - from >= 400);
-    await turns(20);
+    await until(() => heard > 0);
     process.exit(0);`);
   expect(end.stdout, describe(end)).toMatch(/^TimeoutError ERR_MP_TIMEOUT true\n(heard\n)+$/);
 });

@@ -13,6 +13,8 @@ import { closeSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { locks } from 'multiproc';
 const [, , name, ...rest] = process.argv;
+/** Of our name: others may be testing on this machine. */
+const query = (list) => locks.query()[list].filter((l) => l.name === name);
 const out = (value) => console.log(JSON.stringify(value));
 const files = () => readdirSync('/dev/shm').filter((f) => f.startsWith('multiproc.request.') && f.includes(name));
 /** Another program, and the lines it prints. */
@@ -86,6 +88,18 @@ test('modes, order, ifAvailable and signals, within one environment', async () =
   expect(seen).toEqual(['shared', 'shared, too', 'exclusive', 'behind it']);
 });
 
+test('who was stolen from has an AbortError, also if its callback ends before it hears of it', async () => {
+  const name = uniqueName();
+  const seen: unknown[] = [];
+  const robbed = locks.request(name, async () => {
+    seen.push(await locks.request(name, { steal: true }, (lock) => lock.mode));
+    return 'its own';
+  });
+  expect(await codeOf(robbed)).toBe('AbortError 20');
+  expect(seen).toEqual(['exclusive']);
+  expect(await locks.request(name, { ifAvailable: true }, (lock) => lock?.abandoned)).toBe(false);
+});
+
 test('bad arguments are refused at the call, and nothing is made', async () => {
   const request = locks.request as (...args: unknown[]) => Promise<unknown>;
   const name = uniqueName();
@@ -125,8 +139,8 @@ test('another program waits, is served, is stolen from; the name goes with its l
     const begun = new Map([two, three].map((program) => [program, program.line().then(() => program)]));
     const first = await Promise.race(begun.values());
     const second = first === two ? three : two;
-    while (locks.query().pending.length === 0) await new Promise((r) => setTimeout(r, 5));
-    seen.push(locks.query().held.length, locks.query().held[0].owner.pid === first.child.pid);
+    while (query('pending').length === 0) await new Promise((r) => setTimeout(r, 5));
+    seen.push(query('held').length, query('held')[0].owner.pid === first.child.pid);
     seen.push(await locks.request(name, { steal: true }, (lock) => lock.mode));
     seen.push(await first.line(), await first.line());
     first.child.stdin.end();
@@ -159,7 +173,7 @@ test('a killed holder is reported, and one killed while it waits counts for noth
     const one = start(rest[0]);
     await one.line();
     const dying = start(rest[0]);
-    while (locks.query().pending.length === 0) await new Promise((r) => setTimeout(r, 5));
+    while (query('pending').length === 0) await new Promise((r) => setTimeout(r, 5));
     const waiting = locks.request(name, (lock) => lock.abandoned);
     dying.child.kill('SIGKILL');
     one.child.kill('SIGKILL');

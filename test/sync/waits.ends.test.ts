@@ -29,21 +29,21 @@ test('a signal with a listener ends every blocking form by an InterruptedError; 
     for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => heard[signal]++);
     // From outside, when this thread sleeps in the kernel; it writes down when.
     const sender = new mp.Process({ target: peers.signalWhenAsleep, args: [process.pid, go, sentAt], daemon: true }).start();
-    let slowest = 0, n = 0;
+    let quickest = Infinity, n = 0;
     for (const kind of Object.keys(sync)) {
       go.value = ++n;
       const how = thrown(sync[kind]);
-      slowest = Math.max(slowest, Number(process.hrtime.bigint()) / 1e6 - sentAt.value);
+      quickest = Math.min(quickest, Number(process.hrtime.bigint()) / 1e6 - sentAt.value);
       got.push(kind + ' ' + how);
       await until(() => heard.SIGINT + heard.SIGTERM === n);
     }
     go.value = -1;
     await sender.join();
-    out([got, slowest, [sem.value, sem.waiters, bounded.waiters, rw.waiters, rw2.waiters, rw2.readers, cond.waiters, rcond.waiters, cond.lock.locked, barrier.broken, barrier.nWaiting]]);
+    out([got, quickest, [sem.value, sem.waiters, bounded.waiters, rw.waiters, rw2.waiters, rw2.readers, cond.waiters, rcond.waiters, cond.lock.locked, barrier.broken, barrier.nWaiting]]);
     process.exit(0);`);
   expect(got[0]).toEqual(kinds.map((kind) => `${kind} InterruptedError ERR_MP_INTERRUPTED`));
-  // The promise is 100 ms; a loaded machine may take its time to run us.
-  expect(got[1]).toBeLessThan(1000);
+  // The promise is 100 ms. A loaded machine may take longer to run us, but not every time.
+  expect(got[1]).toBeLessThan(100);
   // Who is interrupted at a barrier breaks it, as by a timeout.
   expect(got[2]).toEqual([0, 0, 0, 0, 0, 1, 0, 0, false, true, 0]);
 });
@@ -145,7 +145,7 @@ test('10,000 waits at once on 1,000 objects: each ends, by a few threads', async
       for (const e of events) e.set();
       for (const s of sems) s.release(10);
       for (const g of guards) g.release();
-      for (const c of conds) c.runExclusiveSync ? 0 : await c.runExclusive(() => c.notifyAll());
+      for (const c of conds) c.runExclusiveSync(() => c.notifyAll());
     }, events, sems, locks, conds, rws, said);
     await until(() => said.value === 1);
     const before = threads(), waits = [];

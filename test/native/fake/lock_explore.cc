@@ -137,7 +137,7 @@ void release(int l, OwnerId me) {
   uint32_t mine = me;
   if (random(2) == 0 && slot.word.compare_exchange_strong(mine, 0)) return;  // JavaScript's fast path
   const bool starving = (slot.word.peek() & kStarving) != 0;
-  const bool held = lock_release(arena, slot, me, me);
+  const bool held = lock_release(arena, slot, me);
   if (!held && !force) fail("an owner's release found somebody else's lock");
   sum.handed += held && starving;
 }
@@ -149,8 +149,7 @@ void contender(uint64_t rounds) {
     if (force && random(4) == 0) {
       Slot& slot = arena.slot(locks[l]);
       const OwnerId owner = slot.word.load() & kOwnerMask;
-      if (owner != 0 && owner != kAbandoned && owner != me)
-        sum.forced += lock_release(arena, slot, owner, me);
+      if (owner != 0 && owner != kAbandoned && owner != me) sum.forced += lock_release_for(slot, owner);
       continue;
     }
     bool told = false;
@@ -192,7 +191,7 @@ void one(uint64_t seed) {
     if (o == Outcome::timed_out) fail("everybody is gone and the lock is not free");
     if (!force && inside[l] != 0 && o != Outcome::abandoned)
       fail("the last owner died inside and nobody was told");
-    lock_release(arena, slot, keeper, keeper);
+    lock_release(arena, slot, keeper);
     // Starvation must still work: a stale claim of somebody alive would switch it off for good.
     const uint32_t claim = slot.claim.peek();
     platform::Watch unused;

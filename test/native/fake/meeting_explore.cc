@@ -83,7 +83,7 @@ bool wait_notified(const Desk& d) {
   Slot& guard = arena.slot(lock);
   const int64_t deadline = soon();
   condition_enter(d);
-  if (!lock_release(arena, guard, d.me, d.me)) fail("the lock was not ours");
+  if (!lock_release(arena, guard, d.me)) fail("the lock was not ours");
   bool notified = false, in_time = true;
   while (in_time && !notified) {
     in_time = wait_for_bell(d, deadline);
@@ -121,7 +121,7 @@ void visitor(uint64_t rounds) {
       if (items > 0) items--;
     }
     check_condition();
-    if (!lock_release(arena, guard, me, me)) fail("the lock was not ours");
+    if (!lock_release(arena, guard, me)) fail("the lock was not ours");
     if (random(4) == 0) nap(random(1'000'000));
   }
   end(d);

@@ -167,7 +167,7 @@ void use_store(const Life& life) {
     const int64_t since = platform::monotonic_now();
     while (shared->items == 0) {
       condition_enter(d);
-      lock_release(tree, guard, d.me, d.me);
+      lock_release(tree, guard, d.me);
       wait_bell(d, since + kStuckNs);
       acquire();
       const bool notified = condition_done(d, true, 0);
@@ -178,7 +178,7 @@ void use_store(const Life& life) {
     note_wait(life, since);
     if (shared->items > 0) shared->items--;
   }
-  lock_release(tree, guard, d.me, d.me);
+  lock_release(tree, guard, d.me);
 }
 
 /// Whether nobody has had that index of the phase.

@@ -126,7 +126,7 @@ void use_lock(OwnerId me, Worker& w) {
   uint32_t mine = me;
   if (slot.word.compare_exchange_strong(mine, 0)) return;  // JavaScript's fast path
   if (mine & kStarving) shared->handed++;
-  if (!lock_release(arena, slot, me, me)) shared->wrong_release++;
+  if (!lock_release(arena, slot, me)) shared->wrong_release++;
 }
 
 /// Every 64th byte of a block, the last one as well.
@@ -329,7 +329,7 @@ int main(int count, char** words) {
       fprintf(stderr, "lock %u is still held: %08x\n", i, arena.slot(locks[i]).word.load()), bad++;
     if (c.before != c.after && o != Outcome::abandoned) shared->untold++;
     before += c.before;
-    lock_release(arena, arena.slot(locks[i]), keeper, keeper);
+    lock_release(arena, arena.slot(locks[i]), keeper);
   }
   for (const Worker& w : shared->workers) sections += w.sections;
   lost = before - sections;  // entered but not finished: at most one for each that died inside

@@ -88,14 +88,14 @@ void use_store(const Desk& d, uint32_t random) {
     bool in_time = true;
     while (items == 0 && in_time) {
       condition_enter(d);
-      CHECK(lock_release(arena, guard, d.me, d.me));
+      CHECK(lock_release(arena, guard, d.me));
       in_time = wait_bell(d, deadline);
       acquire();
       if (!condition_done(d, true, 0)) CHECK(condition_done(d, false, 0));
     }
     if (items > 0) items--, consumed++;
   }
-  CHECK(lock_release(arena, guard, d.me, d.me));
+  CHECK(lock_release(arena, guard, d.me));
 }
 
 /// Two parties: the one with index 0 writes between two barriers, so that the others' reads are ordered by the barrier only.

@@ -65,7 +65,7 @@ void use_lock(int number, OwnerId me, uint32_t random) {
   sections[number]++;
   uint32_t mine = me;
   if (random >> 16 & 1 && slot.word.compare_exchange_strong(mine, 0)) return;
-  CHECK(lock_release(arena, slot, me, me));
+  CHECK(lock_release(arena, slot, me));
 }
 
 void use_objects(OwnerId me, uint32_t random) {
@@ -152,7 +152,7 @@ int main() {
   for (uint32_t l = 0; l < kLocks; l++) {
     CHECK(lock_acquire(arena, arena.slot(locks[l]), keeper, in(kSecond), nullptr) != Outcome::timed_out);
     total += counts[l];
-    CHECK(lock_release(arena, arena.slot(locks[l]), keeper, keeper));
+    CHECK(lock_release(arena, arena.slot(locks[l]), keeper));
   }
   CHECK(total == expected);
   CHECK(census(arena).objects == kLocks && census(arena).participants == 1);

@@ -108,7 +108,7 @@ int overwritten(bool owner_is_main, int rounds, bool confirm, void (*write_on)()
     bad += !whole;
     waitpid(child, nullptr, 0);
     if (!confirm) lock_acquire(arena, slot, me, in(5 * kSecond), nullptr);
-    lock_release(arena, slot, me, me);
+    lock_release(arena, slot, me);
     participants_sweep(arena);
   }
   CHECK(census(arena).objects == 1 && census(arena).participants == 1);

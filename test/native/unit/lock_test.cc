@@ -53,10 +53,10 @@ TEST("lock: try, refuse, release") {
   CHECK(lock_try(g.arena, g.slot, g.a) == Outcome::acquired);
   CHECK(g.word() == g.a);
   CHECK(lock_try(g.arena, g.slot, g.b) == Outcome::timed_out);
-  CHECK(!lock_release(g.arena, g.slot, g.b, g.b));
-  CHECK(lock_release(g.arena, g.slot, g.a, g.a));
+  CHECK(!lock_release(g.arena, g.slot, g.b));
+  CHECK(lock_release(g.arena, g.slot, g.a));
   CHECK(g.word() == 0);
-  CHECK(!lock_release(g.arena, g.slot, g.a, g.a));
+  CHECK(!lock_release(g.arena, g.slot, g.a));
 }
 
 TEST("lock: a deadline is kept, and waiting leaves no trace") {
@@ -67,7 +67,7 @@ TEST("lock: a deadline is kept, and waiting leaves no trace") {
   CHECK(platform::monotonic_now() - before >= 20 * kMs);
   CHECK(g.claim() == 0);
   CHECK(lock_acquire(g.arena, g.slot, g.b, 0, nullptr) == Outcome::timed_out);
-  CHECK(lock_release(g.arena, g.slot, g.a, g.a));
+  CHECK(lock_release(g.arena, g.slot, g.a));
   CHECK(g.word() == 0);
   CHECK(lock_acquire(g.arena, g.slot, g.b, 0, nullptr) ==
         Outcome::acquired);  // free: a deadline does not matter
@@ -92,11 +92,11 @@ TEST("lock: a release wakes a sleeper") {
   std::thread other([&] {
     const OwnerId me = enter(g.arena);
     CHECK(lock_acquire(g.arena, g.slot, me, in(5 * kSecond), nullptr) == Outcome::acquired);
-    CHECK(lock_release(g.arena, g.slot, me, me));
+    CHECK(lock_release(g.arena, g.slot, me));
     participant_leave(g.arena, me);
   });
   while (!(g.word() & kWaiters)) platform::yield();
-  CHECK(lock_release(g.arena, g.slot, g.a, g.a));
+  CHECK(lock_release(g.arena, g.slot, g.a));
   other.join();
   CHECK((g.word() & kOwnerMask) == 0);
 }
@@ -105,7 +105,7 @@ TEST("lock: the death of its owner is told once") {
   Ground g;
   dead_owner(g);
   CHECK(lock_try(g.arena, g.slot, g.a) == Outcome::abandoned);
-  CHECK(lock_release(g.arena, g.slot, g.a, g.a));
+  CHECK(lock_release(g.arena, g.slot, g.a));
   CHECK(lock_try(g.arena, g.slot, g.b) == Outcome::acquired);
 }
 
@@ -147,7 +147,7 @@ TEST("lock: a starving waiter is handed the lock, no newcomer gets in between") 
   Contender old = waiting(g, g.b, 2 * kStarvingAfterNs, &plan);
   CHECK(g.word() == (g.a | kWaiters | kStarving) && g.claim() == g.b);
   CHECK(plan.count == 3);
-  CHECK(lock_release(g.arena, g.slot, g.a, g.a));
+  CHECK(lock_release(g.arena, g.slot, g.a));
   CHECK(g.word() == (g.b | kWaiters) && g.claim() == 0);
   CHECK(lock_try(g.arena, g.slot, g.c) == Outcome::timed_out);
   CHECK(step(old) == Step::acquired && !old.claimed);
@@ -159,7 +159,7 @@ TEST("lock: a young waiter may be overtaken") {
   ParkPlan plan;
   Contender young = waiting(g, g.b, 0, &plan);
   CHECK(!(g.word() & kStarving));
-  CHECK(lock_release(g.arena, g.slot, g.a, g.a));
+  CHECK(lock_release(g.arena, g.slot, g.a));
   CHECK(g.word() == 0);
   CHECK(step(young) == Step::acquired);
   CHECK(g.word() == (g.b | kWaiters));  // L1: others may sleep
@@ -172,7 +172,7 @@ TEST("lock: a starving waiter that gives up is not handed the lock") {
   Contender old = waiting(g, g.b, 2 * kStarvingAfterNs, &plan);
   CHECK(!lock_withdraw(old));
   CHECK(g.claim() == 0);
-  CHECK(lock_release(g.arena, g.slot, g.a, g.a));
+  CHECK(lock_release(g.arena, g.slot, g.a));
   CHECK(g.word() == 0);
 }
 
@@ -181,7 +181,7 @@ TEST("lock: giving up just after the hand-over is too late") {
   CHECK(lock_try(g.arena, g.slot, g.a) == Outcome::acquired);
   ParkPlan plan;
   Contender old = waiting(g, g.b, 2 * kStarvingAfterNs, &plan);
-  CHECK(lock_release(g.arena, g.slot, g.a, g.a));
+  CHECK(lock_release(g.arena, g.slot, g.a));
   CHECK(lock_withdraw(old));
   CHECK((g.word() & kOwnerMask) == g.b);
 }
@@ -204,7 +204,7 @@ TEST("lock: giving up in the middle of the hand-over waits for its end") {
     giving_up = new std::thread([] { won = lock_withdraw(*grantee); });
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   };
-  CHECK(lock_release(g.arena, g.slot, g.a, g.a));
+  CHECK(lock_release(g.arena, g.slot, g.a));
   giving_up->join();
   delete giving_up;
   CHECK(won && (g.word() & kOwnerMask) == g.b && g.claim() == 0);
@@ -218,7 +218,7 @@ TEST("lock: a dead grantee is passed over") {
     waiting(g, enter(g.arena), 2 * kStarvingAfterNs, &plan);
   }).join();
   CHECK(g.word() & kStarving);
-  CHECK(lock_release(g.arena, g.slot, g.a, g.a));
+  CHECK(lock_release(g.arena, g.slot, g.a));
   CHECK(g.word() == 0 && g.claim() == 0);
 }
 
@@ -228,7 +228,7 @@ TEST("lock: a grantee that died just after the hand-over is found out") {
   std::thread([&] {
     ParkPlan plan;
     waiting(g, enter(g.arena), 2 * kStarvingAfterNs, &plan);
-    CHECK(lock_release(g.arena, g.slot, g.a, g.a));
+    CHECK(lock_release(g.arena, g.slot, g.a));
   }).join();
   CHECK(lock_try(g.arena, g.slot, g.b) == Outcome::abandoned);
 }
@@ -250,7 +250,7 @@ TEST("lock: a releaser that dies in the middle of a hand-over strands nobody") {
         mp_on_point = nullptr;
         pthread_exit(nullptr);
       };
-      lock_release(g.arena, g.slot, releaser, releaser);
+      lock_release(g.arena, g.slot, releaser);
     }).join();
     CHECK(g.claim() == (kHanding | releaser));
     const bool delivered = strcmp(where, "lock.handed") == 0;
@@ -258,31 +258,36 @@ TEST("lock: a releaser that dies in the middle of a hand-over strands nobody") {
     // The claim that was left is nobody's: the next starving waiter gets it.
     Contender next = waiting(g, g.c, 2 * kStarvingAfterNs, &plan);
     CHECK(g.claim() == g.c);
-    CHECK(lock_release(g.arena, g.slot, g.b, g.b));
+    CHECK(lock_release(g.arena, g.slot, g.b));
     CHECK(step(next) == Step::acquired);
     delete old;
   }
 }
 
-TEST("lock: somebody who releases for the owner and dies half way stops neither the owner nor the waiter") {
-  Ground g;
-  CHECK(lock_try(g.arena, g.slot, g.a) == Outcome::acquired);
-  ParkPlan plan;
-  Contender old = waiting(g, g.b, 2 * kStarvingAfterNs, &plan);
-  std::thread([&] {
-    const OwnerId stranger = enter(g.arena);
-    mp_on_point = [](const char* name) {
-      if (strcmp(name, "lock.handing") != 0) return;
-      mp_on_point = nullptr;
-      pthread_exit(nullptr);
-    };
-    lock_release(g.arena, g.slot, g.a, stranger);
-  }).join();
-  CHECK((g.word() & kOwnerMask) == g.a);  // it did not get that far
-  CHECK(!lock_withdraw(old));  // with the owner's id in the claim this would wait while the owner lives
-  CHECK(g.claim() == 0);
-  CHECK(lock_release(g.arena, g.slot, g.a, g.a));
-  CHECK(g.word() == 0);
+TEST("lock: somebody who releases for the owner hands over to nobody, also when it dies half way (L6)") {
+  for (const bool dies : {false, true}) {
+    Ground g;
+    CHECK(lock_try(g.arena, g.slot, g.a) == Outcome::acquired);
+    ParkPlan plan;
+    Contender old = waiting(g, g.b, 2 * kStarvingAfterNs, &plan);
+    CHECK(g.claim() == g.b);
+    std::thread([&] {
+      if (dies)
+        mp_on_point = [](const char* name) {
+          if (strcmp(name, "lock.cleared") != 0) return;
+          mp_on_point = nullptr;
+          pthread_exit(nullptr);
+        };
+      CHECK(lock_release_for(g.slot, g.a) && !lock_release_for(g.slot, g.a));
+    }).join();
+    CHECK(g.word() == 0 && g.claim() == g.b);
+    CHECK(!lock_release(g.arena, g.slot, g.a));
+    CHECK(lock_try(g.arena, g.slot, g.a) ==
+          Outcome::acquired);  // what it held is gone, what it takes now is its own
+    CHECK(step(old) == Step::park);
+    CHECK(lock_release(g.arena, g.slot, g.a) && g.claim() == 0);
+    CHECK(step(old) == Step::acquired);
+  }
 }
 
 TEST("lock: released by the owner and by somebody else at once: one succeeds") {
@@ -296,9 +301,9 @@ TEST("lock: released by the owner and by somebody else at once: one succeeds") {
   mp_on_point = [](const char* name) {
     if (strcmp(name, "lock.handing") != 0) return;
     mp_on_point = nullptr;
-    stranger_released = lock_release(ground->arena, ground->slot, ground->a, ground->c);
+    stranger_released = lock_release_for(ground->slot, ground->a);
   };
-  CHECK(!lock_release(g.arena, g.slot, g.a, g.a));
+  CHECK(!lock_release(g.arena, g.slot, g.a));
   CHECK(stranger_released && g.word() == 0 && g.claim() == 0);
   CHECK(step(old) == Step::acquired);
 }
@@ -308,7 +313,7 @@ TEST("lock: a waiter that goes away after being woken leaves nobody asleep for g
   CHECK(lock_try(g.arena, g.slot, g.a) == Outcome::acquired);
   ParkPlan plan;
   Contender woken = waiting(g, g.b, 0, &plan);
-  CHECK(lock_release(g.arena, g.slot, g.a, g.a));              // spends the wake on it
+  CHECK(lock_release(g.arena, g.slot, g.a));                   // spends the wake on it
   CHECK(lock_try(g.arena, g.slot, g.c) == Outcome::acquired);  // a newcomer, which knows of no waiters
   CHECK(!lock_withdraw(woken));
   CHECK(g.word() == (g.c | kWaiters));

@@ -48,6 +48,19 @@ TEST("condition: the notify of one that dies goes to who waited when it was made
   CHECK(condition_granted(c) == 0 && t.monitor().waiting == 1);
 }
 
+TEST("condition: a notify that is passed on does not make a newer one older (C3)") {
+  Table t(kCondition);
+  const Desk a = t.sit(), b = t.sit(), c = t.sit();
+  condition_enter(a), condition_enter(b);
+  CHECK(condition_notify(c, 1) == 1);      // a has it
+  condition_enter(b), condition_enter(c);  // the second task of b, and c, came after it
+  CHECK(condition_notify(c, 1) == 1 && condition_granted(b) == 1);
+  participant_leave(t.arena, a.me);  // its notify, the older one, goes to b as well
+  CHECK(condition_granted(b) == 2 && condition_granted(c) == 0);
+  participant_leave(t.arena, b.me);  // what was made after c came is c's
+  CHECK(condition_granted(c) == 1 && t.monitor().waiting == 0);
+}
+
 TEST("barrier: all go together, with indices of their own") {
   Table t(kBarrier);
   t.monitor().detail = 3;

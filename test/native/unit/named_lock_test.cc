@@ -57,7 +57,7 @@ TEST("named lock: enter, lock, leave; the next user of a slot has another id") {
   const OwnerId me = enter(lock);
   CHECK(owner_slot(me) == 1 && participant_stands(lock, me));
   CHECK(lock_try(lock, lock.slot(0), me) == Outcome::acquired);
-  CHECK(lock_release(lock, lock.slot(0), me, me));
+  CHECK(lock_release(lock, lock.slot(0), me));
   participant_leave(lock, me);
   CHECK(!participant_stands(lock, me));
   const OwnerId again = enter(lock);
@@ -78,7 +78,7 @@ TEST("named lock: what an owner that is killed held is abandoned, at once") {
     const int64_t before = platform::monotonic_now();
     CHECK(lock_acquire(lock, lock.slot(0), me, in(5 * kSecond), nullptr) == Outcome::abandoned);
     CHECK(platform::monotonic_now() - before < kParkCeilingNs);
-    CHECK(lock_release(lock, lock.slot(0), me, me));
+    CHECK(lock_release(lock, lock.slot(0), me));
   }
   CHECK(lock.header().participant_high.load() == 2);  // its slot was swept and used again
   participant_leave(lock, me);
@@ -110,7 +110,7 @@ TEST("named lock: killed at every point of entering, locking, handing over and l
       lock.slot(0).claim.store(
           me);  // to be handed over; nobody waits, so `me` is given what it must take below
       lock.slot(0).word.fetch_or(kWaiters | kStarving);
-      lock_release(lock, lock.slot(0), it, it);
+      lock_release(lock, lock.slot(0), it);
       participant_leave(lock, it);
       _exit(0);
     }
@@ -124,7 +124,7 @@ TEST("named lock: killed at every point of entering, locking, handing over and l
     CHECK(handed || lock_acquire(lock, lock.slot(0), me, in(5 * kSecond), nullptr) != Outcome::timed_out);
     CHECK(platform::monotonic_now() - before < kParkCeilingNs);
     lock.slot(0).claim.store(0);
-    CHECK(lock_release(lock, lock.slot(0), me, me) && lock.slot(0).word.load() == 0);
+    CHECK(lock_release(lock, lock.slot(0), me) && lock.slot(0).word.load() == 0);
     CHECK(lock.header().participant_high.load() <= 3);
   }
   CHECK(kills >= 10);
@@ -149,7 +149,7 @@ TEST("named lock: leaving with the lock held abandons it; threads are participan
   std::thread([&] {
     Arena mine = lock;
     map(mine);
-    CHECK(lock_release(lock, lock.slot(0), me, me));
+    CHECK(lock_release(lock, lock.slot(0), me));
     CHECK(lock_try(mine, mine.slot(0), enter(mine)) == Outcome::acquired);
   }).join();  // without leaving
   CHECK(lock_try(lock, lock.slot(0), me) == Outcome::abandoned);
@@ -260,7 +260,7 @@ TEST("named lock: overwritten at random while it is used: no crash, no wait with
       owner_dead(a, a.slot(0).word.load() & kOwnerMask, &unused);
       participant_info(a, a.slot(0).word.load() & kOwnerMask, &who, name);
       lock_acquire(a, a.slot(0), by, in(next(2) * 100'000), nullptr);
-      lock_release(a, a.slot(0), by, by);
+      lock_release(a, a.slot(0), by);
       participants_sweep(a);
     }
     participant_leave(lock, me);
