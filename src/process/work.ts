@@ -13,6 +13,7 @@ import { childFd, type Identity, type LaunchMessage } from './launch.js';
 import { inheritStartMethod } from './start-method.js';
 import { takeSurroundings } from './forkserver/surroundings.js';
 import { letterState, type Letter } from './letter.js';
+import { writeAtOnce } from './output.js';
 import { becomeCurrent, currentProcess, Process } from './process.js';
 
 /** The exit code Node itself has for a main module whose top-level await never settled. */
@@ -25,6 +26,7 @@ export class Work {
 
   constructor(letter: Letter) {
     this.#letter = letter;
+    writeAtOnce();
     this.#watchEnd();
   }
 

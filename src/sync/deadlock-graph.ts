@@ -199,7 +199,7 @@ function standingWay(wanted: number, ours: Set<bigint>): Link[] | null {
 }
 
 /** A rival is given so long to report, in case it is not running right now. */
-const rivalMs = 50;
+const rivalMs = 250;
 const nap = new Int32Array(new SharedArrayBuffer(4));
 
 /** The cycle that a wait for an object closes, the waiting task first; null: there is none. `ours`: the edges we wrote. */

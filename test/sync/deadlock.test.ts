@@ -37,15 +37,16 @@ group.each(grounds)('among peers that are each a %s', (ground) => {
     );
     cycles.forEach(([name, , length], n) => {
       const ends: any[] = got[n];
-      // The last one as a rule; among those that ask at the same moment any one.
+      // One as a rule; of those that ask at the same moment another one, too, if the machine does not let the first go on.
       const errors = ends.filter((end) => end !== 'got it');
-      expect(errors.length, name).toBe(1);
-      const last = errors[0];
-      expect([last.name, last.code, last.cycle?.length], name).toEqual(['DeadlockError', 'ERR_MP_DEADLOCK', length]);
-      // Everybody waits for what the next one holds.
-      last.cycle.forEach(([, , waitsFor]: string[], i: number) => {
-        expect(waitsFor, name).toBe(last.cycle[(i + 1) % length][1]);
-      });
+      expect(errors.length, name).toBeGreaterThan(0);
+      for (const error of errors) {
+        expect([error.name, error.code, error.cycle?.length], name).toEqual(['DeadlockError', 'ERR_MP_DEADLOCK', length]);
+        // Everybody waits for what the next one holds.
+        error.cycle.forEach(([, , waitsFor]: string[], i: number) => {
+          expect(waitsFor, name).toBe(error.cycle[(i + 1) % length][1]);
+        });
+      }
     });
     const { message, cycle, owners } = got[1].find((end: any) => end !== 'got it');
     const [first, second, third] = owners.map(

@@ -8,7 +8,7 @@ import { findTurns } from './turns.js';
 
 export function prepareForks(startPool: () => void): void {
   replaceRandom();
-  replaceWorker(true);
+  replaceWorker();
   takeOverEmit();
   findBlocks();
   findTurns();

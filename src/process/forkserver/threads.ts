@@ -1,21 +1,15 @@
 /**
- * Worker threads of forked processes on Node 20, whose V8 posts tasks for threads that a forked process does not have. At
- * its natural end a worker thread would wait for them for ever: the addon, loaded into it, makes it end by itself.
+ * Worker threads of forked processes: V8 posts tasks for threads that a forked process does not have (seen on Node 20 and
+ * 26). At its natural end a worker thread would wait for them for ever: the addon, loaded into it, makes it end by itself.
  */
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import type * as threads from 'node:worker_threads';
 import { addonFile } from '../../native/load.js';
 
-const lastThatPosts = 20;
-
 let isForked = false;
 
-/**
- * Before anything of the program's can take a reference to Worker. `always`: where a process is forked in the middle of its
- * work, any V8 may have posted tasks before.
- */
-export function replaceWorker(always = false): void {
-  if (!always && Number.parseInt(process.versions.node) > lastThatPosts) return;
+/** Before anything of the program's can take a reference to Worker. */
+export function replaceWorker(): void {
   const module = createRequire(import.meta.url)('node:worker_threads') as { Worker: typeof threads.Worker };
   const { Worker: NodeWorker } = module;
   module.Worker = class Worker extends NodeWorker {
