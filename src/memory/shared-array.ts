@@ -62,6 +62,10 @@ export class SharedArray<T extends TypeCode | TypeName = TypeCode | TypeName>
   #looking = false;
 
   private constructor(part: Part) {
+    if ((part as Part | undefined)?.segment === undefined)
+      throw typeError(
+        'new SharedArray(): make one by SharedArray.create(), open one by SharedArray.attach()',
+      );
     const { cells } = part.type;
     this.#part = part;
     this.#strides = stridesOf(part.shape);

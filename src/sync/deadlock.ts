@@ -8,6 +8,7 @@
  */
 import { DeadlockError, type DeadlockStep } from '../errors.js';
 import { Reference } from '../memory/arena.js';
+import { show, typeError } from '../native/arguments.js';
 import { type Edge, findCycle, removeEdge, writeEdge } from './deadlock-graph.js';
 import {
   currentTask,
@@ -36,6 +37,8 @@ function watch(): void {
 
 /** Switches detection on or off for every acquisition of this environment. */
 export function detectDeadlocks(on = true): void {
+  if (typeof (on as unknown) !== 'boolean')
+    throw typeError(`detectDeadlocks(): expects true or false, not ${show(on)}`);
   everyCall = on;
   if (on) watch();
 }

@@ -84,6 +84,8 @@ test('at and subarray: scalars and parts over the same memory', () => {
   expect([a.at(1, 0, 0), a.at(1, 0, 1)]).toEqual([-1, -2]);
   const travelled = open<SharedArray<'int32'>>(share(row));
   expect([travelled.shape, travelled.at(0, 1)]).toEqual([[3, 2], -2]);
+  expect(codeOf(() => Reflect.construct(SharedArray, [[4], 'uint8']))).toBe('TypeError ERR_MP_TYPE');
+  expect(codeOf(() => Reflect.construct(SharedArray, []))).toBe('TypeError ERR_MP_TYPE');
   expect(codeOf(() => a.at(4, 0, 0))).toBe('RangeError ERR_MP_RANGE');
   expect(codeOf(() => a.at(0, 0, 0, 0))).toBe('RangeError ERR_MP_RANGE');
   expect(codeOf(() => a.at(0.5, 0, 0))).toBe('RangeError ERR_MP_RANGE');

@@ -266,14 +266,14 @@ group('in one environment', () => {
       const a = new mp.Lock(), got = [];
       const twice = async (timeout) => { const g = await a.acquire(); try { return await rejected(a.acquire({ timeout })) } finally { g.release() } };
       const again = async (timeout) => { const g = await a.acquire(); try { (await a.acquire({ timeout })).release(); return 'fine' } catch (e) { return nameOf(e) } finally { g.release() } };
-      got.push(await again(10), thrown(() => a.acquireSync({ detectDeadlock: 1 })), await rejected(a.acquire({ detectDeadlock: 'x' })));
+      got.push(await again(10), thrown(() => a.acquireSync({ detectDeadlock: 1 })), await rejected(a.acquire({ detectDeadlock: 'x' })), thrown(() => mp.detectDeadlocks('on')));
       mp.detectDeadlocks();
       got.push(await again(1000), await twice(10));
       mp.detectDeadlocks(false);
       got.push(await again(10));
       out(got);`);
     expect(got).toEqual([
-      ...['TimeoutError ERR_MP_TIMEOUT', typeError, typeError],
+      ...['TimeoutError ERR_MP_TIMEOUT', typeError, typeError, typeError],
       ...[deadlockError, 'TimeoutError ERR_MP_TIMEOUT', 'TimeoutError ERR_MP_TIMEOUT'],
     ]);
   });
