@@ -3,7 +3,7 @@ import { addAbortListener } from 'node:events';
 import { ProcessError, WorkerDiedError } from '../errors.js';
 import { rangeError, show, typeError } from '../native/arguments.js';
 import type { FunctionAddress } from '../transfer/function-ref.js';
-import { checkTarget, type ProcessOptions, type Target } from './options.js';
+import { checkTarget, isPlainObject, listOf, type ProcessOptions, type Target } from './options.js';
 import { Process } from './process.js';
 import { parseWait } from '../sync/wait-options.js';
 import { signalName } from './signals.js';
@@ -46,15 +46,18 @@ export async function runGroup<R>(
   GroupProcess: typeof Process,
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- any arguments
   fn: Target<any[], R>,
-  { count, args = [], grace = 0, signal, ...options }: GroupOptions,
+  groupOptions: GroupOptions,
 ): Promise<Awaited<R>[]> {
   checkTarget(fn, 'spawnGroup()');
+  if (!isPlainObject(groupOptions))
+    throw typeError(`spawnGroup(): expects options with a count, not ${show(groupOptions)}`);
+  const { count, args = [], grace = 0, signal, ...options } = groupOptions;
   if (typeof count !== 'number') throw typeError(`spawnGroup(): count must be a number, not ${show(count)}`);
   if (!Number.isInteger(count) || count < 0)
     throw rangeError(`spawnGroup(): count must be a whole number, not ${count}`);
   const wait = parseWait({ timeout: grace, ...(signal === undefined ? {} : { signal }) }, 'spawnGroup()');
   signal?.throwIfAborted();
-  const list = [...args];
+  const list = listOf(args, 'spawnGroup()');
   const members: Process<R>[] = [];
   try {
     for (let index = 0; index < count; index++) members.push(startMember(index));

@@ -65,6 +65,10 @@ export function checkOptions(options: Record<string, unknown>, what: string): Ch
   is('string', 'name');
   is('boolean', 'daemon');
   is('boolean', 'detached');
+  if (daemon === true && detached === true)
+    throw typeError(
+      `${what}: a daemon ends with this process, a detached process does not; choose one of them`,
+    );
   if (cwd !== undefined && typeof cwd !== 'string' && !(cwd instanceof URL)) {
     throw typeError(`${what}: cwd must be a path or a file: URL, not ${show(cwd)}`);
   }
@@ -103,7 +107,7 @@ function checkEnvironment(env: unknown, what: string): CheckedOptions['env'] {
   );
 }
 
-function listOf(args: unknown, what: string): unknown[] {
+export function listOf(args: unknown, what: string): unknown[] {
   if (typeof args !== 'object' || args === null || !(Symbol.iterator in args)) {
     throw typeError(`${what}: args must be a list, not ${show(args)}`);
   }

@@ -61,7 +61,15 @@ forEachStartMethod(({ runJson }) => {
     const got = await runJson(`${head}
       const e = await failure({ count: 1 }, group.throwsText);
       const wrong = []; for (const o of [{ count: 1, grace: -1 }, { count: 1, signal: 5 }, { count: NaN }]) wrong.push((await failure(o)).name);
+      for (const o of [undefined, null, 5, { count: 1, args: 5 }, { count: 1, daemon: true, detached: true }])
+        wrong.push((await mp.spawnGroup(group.member, o).catch((e) => e)).code);
       out([e.code, e.index, e.cause, wrong]);`);
-    expect(got).toEqual(['ERR_MP_GROUP', 0, 'just text', ['RangeError', 'TypeError', 'RangeError']]);
+    const type = 'ERR_MP_TYPE';
+    expect(got).toEqual([
+      'ERR_MP_GROUP',
+      0,
+      'just text',
+      ['RangeError', 'TypeError', 'RangeError', type, type, type, type, type],
+    ]);
   });
 });
