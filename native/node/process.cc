@@ -204,6 +204,7 @@ napi_value process_self(napi_env env, napi_callback_info) {
 napi_value process_follow(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   if (Failure f = platform::follow_parent(to_int32(env, args[0]))) return throw_failure(env, f);
+  platform::leave_terminal_interrupts();
   return nullptr;
 }
 

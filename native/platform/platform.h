@@ -326,5 +326,8 @@ Failure move_fd(int fd, int to);  // `to` is then what `fd` was, open in program
 /// whatever handler is installed now; a signal whose action is the default is left alone.
 Word* interrupt_word();
 void interrupt_watch();
+/// From now on the SIGINT that a terminal sends to all processes of its foreground (Ctrl-C) does nothing here: it is for the
+/// parent to answer. One that a process sends keeps its default action. Until the program listens for it, or does no more.
+void leave_terminal_interrupts();
 
 }  // namespace mp::platform

@@ -131,5 +131,6 @@ Word* interrupt_word() {
   return &never;
 }
 void interrupt_watch() {}
+void leave_terminal_interrupts() {}
 
 }  // namespace mp::platform

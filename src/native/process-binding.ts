@@ -96,7 +96,7 @@ export interface ProcessBinding {
   processIdentity(text?: string): string;
   /** A handle of this process, for its children. Never closed. */
   processSelf(): number;
-  /** Ends this process when the one behind the handle has ended. */
+  /** Ends this process when the one behind the handle has ended, and leaves it to that to answer Ctrl-C. */
   processFollow(handle: number): void;
   /** When a process started, as text; '0' if there is none. With its pid it names a process for good. */
   processStart(pid: number): string;
