@@ -14,10 +14,10 @@ export function lookBefore(): Before {
 
 /** What modules have left behind that does not go with a fork, for its reader; null if there is nothing. */
 export function unfitBecause(before: Before): string | null {
-  const more = threads();
-  for (const name of before.threads) {
-    const at = more.indexOf(name);
-    if (at >= 0) more.splice(at, 1);
+  let more = newThreads(before);
+  for (const until = performance.now() + momentMs; more.length > 0 && performance.now() < until;) {
+    Atomics.wait(nap, 0, 0, 1);
+    more = newThreads(before);
   }
   if (more.length > 0) {
     const addons = loadedAddons();
@@ -33,6 +33,19 @@ export function unfitBecause(before: Before): string | null {
 /** What keeps the event loop from running empty. */
 export function openResources(): string {
   return [...new Set(process.getActiveResourcesInfo())].join(', ') || 'something';
+}
+
+/** Threads may live for so long: Node itself starts some for a moment while it loads modules (seen on Node 22). */
+const momentMs = 500;
+const nap = new Int32Array(new SharedArrayBuffer(4));
+
+function newThreads(before: Before): string[] {
+  const more = threads();
+  for (const name of before.threads) {
+    const at = more.indexOf(name);
+    if (at >= 0) more.splice(at, 1);
+  }
+  return more;
 }
 
 function threads(): string[] {
