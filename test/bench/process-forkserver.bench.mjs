@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { getContext, setForkserverPreload } from 'multiproc';
-import { hasPython, interleave, median } from './support.mjs';
+import { hasPython, interleave, median, pythonPath } from './support.mjs';
 
 const module = (name) => new URL(`targets/${name}.mjs`, import.meta.url);
 const forking = getContext('forkserver');
@@ -59,9 +59,13 @@ async function memory({ Process }, name) {
 /** Asks one CPython for one process at a time: [ms until its first line, ms until its join]. */
 function askPython() {
   if (!hasPython) return { ask: async () => [NaN, NaN], end() {} };
-  const program = spawn('python3', [fileURLToPath(new URL('targets/forkserver_stamp.py', import.meta.url))], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const program = spawn(
+    pythonPath,
+    [fileURLToPath(new URL('targets/forkserver_stamp.py', import.meta.url))],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
   const lines = createInterface({ input: program.stdout })[Symbol.asyncIterator]();
   const ask = async () => {
     program.stdin.write('\n');

@@ -28,7 +28,7 @@ export async function interleave(rounds, measures) {
 const timeout = 120_000;
 
 /** The system's own Python (an optimised build), not the first one on PATH. */
-const pythonPath = '/usr/bin/python3';
+export const pythonPath = '/usr/bin/python3';
 export const hasPython = existsSync(pythonPath);
 
 /** Runs a Python program that prints one number. */

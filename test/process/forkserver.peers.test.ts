@@ -21,7 +21,8 @@ const channel = () => readdirSync('/proc/self/fd').map(Number).find((fd) => {
   try { return fd > 2 && readlinkSync('/proc/self/fd/' + fd).startsWith('socket:'); } catch { return false; }
 });
 `;
-const chosen = `${head} mp.setStartMethod('forkserver'); await mp.run(tasks.square, 1);`;
+/** The first process has not only given its result: it is gone, and not taken for the one that waits. */
+const chosen = `${head} mp.setStartMethod('forkserver'); await new mp.Process(tasks.square, 1).start().join();`;
 
 test('by default nobody waits for the server: until it is ready processes are spawned', async () => {
   const got = await runJson(`${head}

@@ -2,3 +2,4 @@
 import { writeSync } from 'node:fs';
 export const stamp = () => writeSync(1, String(process.hrtime.bigint()));
 export const stay = () => setInterval(() => {}, 1e6);
+export const nothing = () => {};
