@@ -3,6 +3,7 @@
 #include <uv.h>
 
 #include <atomic>
+#include <initializer_list>
 
 #include "node/args.h"
 

@@ -18,6 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <initializer_list>
+
 #include "platform/linux/channel.h"
 
 namespace mp::platform {
