@@ -5,6 +5,9 @@
 namespace mp::node {
 namespace {
 
+#ifndef __linux__
+void forget_watchers(uv_loop_t*) {}  // nothing is forked
+#else
 void make_empty(uv__queue* queue) { queue->next = queue->prev = queue; }
 
 void unlink(uv__queue* entry) {
@@ -18,9 +21,7 @@ void forget_watchers(uv_loop_t* loop) {
     uv__io_t* w = loop->watchers[fd];
     // libuv's own, which it renews.
     if (w == nullptr || w == &loop->async_io_watcher || w == &loop->signal_io_watcher) continue;
-#ifdef __linux__
     if (w == &loop->inotify_read_watcher) continue;
-#endif
     unlink(&w->watcher_queue);
     unlink(&w->pending_queue);
     w->pevents = w->events = 0;
@@ -33,6 +34,7 @@ void forget_watchers(uv_loop_t* loop) {
   loop->active_reqs.count = 0;
   make_empty(&loop->wq);
 }
+#endif
 
 /// Now it is the child's alone: handles may be told so themselves.
 void quieten(uv_handle_t* handle, void*) {

@@ -1,6 +1,6 @@
 #include "node/unwind.h"
 
-#include <dlfcn.h>
+#include "platform/platform.h"
 
 namespace mp::node {
 namespace {
@@ -10,7 +10,7 @@ using Callback = void (*)(Isolate*);
 
 template <class F>
 F find(const char* name) {
-  return reinterpret_cast<F>(dlsym(RTLD_DEFAULT, name));
+  return reinterpret_cast<F>(platform::symbol(name));
 }
 
 struct V8 {

@@ -321,6 +321,9 @@ void close_fd(int fd);
 Failure close_on_exec(int fd);    // programs this process starts do not get it
 Failure move_fd(int fd, int to);  // `to` is then what `fd` was, open in programs this process starts
 
+/// What the program has under a linker's name; null: nothing.
+void* symbol(const char* name);
+
 /// Counts SIGINT and SIGTERM that reached a handler of this program (default actions never return). Watched by blocking
 /// waits: a change means "interrupted". Call interrupt_watch() before each long wait: it puts the counter in front of
 /// whatever handler is installed now; a signal whose action is the default is left alone.

@@ -126,6 +126,8 @@ void close_fd(int) {}
 Failure close_on_exec(int) { return kUnsupported; }
 Failure move_fd(int, int) { return kUnsupported; }
 
+void* symbol(const char*) { return nullptr; }
+
 Word* interrupt_word() {
   static Word never{0};
   return &never;
