@@ -88,4 +88,11 @@ class Children {
   napi_async_cleanup_hook_handle ending_ = nullptr;
 };
 
+/// What starting a process gives TypeScript: { id, pid }.
+napi_value started(napi_env env, uint32_t id, uint32_t pid);
+
+// In a forked child: what its parent had is its parent's.
+void forget_forkserver();
+void processes_begin_anew();
+
 }  // namespace mp::node

@@ -10,9 +10,6 @@
 
 namespace mp::node {
 
-void forget_forkserver();
-void processes_begin_anew();
-
 namespace {
 
 using platform::Failure;
@@ -47,10 +44,7 @@ napi_value fork_self(napi_env env, napi_callback_info info) {
     processes_begin_anew();
     // Who we stood for is the parent's.
     e.me = 0;
-    napi_value result = object(env);
-    set(env, result, "id", uint32(env, 0));
-    set(env, result, "pid", uint32(env, platform::process_id()));
-    return result;
+    return started(env, 0, platform::process_id());
   }
   loop_in_parent(loop);
   e.waiters.in_parent();
@@ -61,10 +55,7 @@ napi_value fork_self(napi_env env, napi_callback_info info) {
   Child* child = nullptr;
   if (Failure f = children->add(forked.handle, -1, doorbell, to_bool(env, args[3]), &child))
     return throw_failure(env, f);
-  napi_value result = object(env);
-  set(env, result, "id", uint32(env, child->id));
-  set(env, result, "pid", uint32(env, forked.pid));
-  return result;
+  return started(env, child->id, forked.pid);
 }
 
 napi_value unblock(napi_env, napi_callback_info) {

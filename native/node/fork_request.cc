@@ -157,10 +157,7 @@ napi_value child_fork(napi_env env, napi_callback_info info) {
                                               to_int32(env, args[2]), to_bool(env, args[3]), &child)) {
     return throw_failure(env, f);
   }
-  napi_value result = object(env);
-  set(env, result, "id", uint32(env, child->id));
-  set(env, result, "pid", uint32(env, answer.forked.pid));
-  return result;
+  return started(env, child->id, answer.forked.pid);
 }
 
 }  // namespace

@@ -80,10 +80,7 @@ napi_value child_spawn(napi_env env, napi_callback_info info) {
   if (Failure f = children_of(args.data)->add(spawned.handle, -1, doorbell, to_bool(env, args[7]), &child)) {
     return throw_failure(env, f);
   }
-  napi_value result = object(env);
-  set(env, result, "id", uint32(env, child->id));
-  set(env, result, "pid", uint32(env, spawned.pid));
-  return result;
+  return started(env, child->id, spawned.pid);
 }
 
 /// childrenEnded(): ids.
@@ -216,7 +213,14 @@ napi_value process_start(napi_env env, napi_callback_info info) {
 
 }  // namespace
 
-/// In a forked child, which has started none.
+napi_value started(napi_env env, uint32_t id, uint32_t pid) {
+  napi_value result = object(env);
+  set(env, result, "id", uint32(env, id));
+  set(env, result, "pid", uint32(env, pid));
+  return result;
+}
+
+/// A forked child has started none.
 void processes_begin_anew() { started_processes.store(0); }
 
 void init_files(napi_env env, napi_value exports);

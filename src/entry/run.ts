@@ -7,7 +7,7 @@
 import { fileURLToPath } from 'node:url';
 import { native } from '../native/load.js';
 import { splitCommand } from '../process/fork/command.js';
-import { forkFlags } from '../process/fork/capable.js';
+import { runFlags } from '../process/fork/capable.js';
 
 const usage = `Usage: multiproc run [node options] script [arguments]
 
@@ -28,7 +28,7 @@ if (process.platform !== 'linux') {
 
 // Not --import: with that, Node would load scripts by other rules than without it.
 const preload = fileURLToPath(new URL('fork-main.js', import.meta.url));
-const flags = [...forkFlags(), `--require=${preload}`];
+const flags = [...runFlags(), `--require=${preload}`];
 const env: NodeJS.ProcessEnv = {
   ...process.env,
   MULTIPROC_RUN: `${flags.length}${process.env.UV_USE_IO_URING === undefined ? '' : ' own'}`,

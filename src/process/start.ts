@@ -13,7 +13,7 @@ import { Letter } from './letter.js';
 import type { CheckedOptions } from './options.js';
 import { spawn } from './spawn.js';
 import type { StartMethod } from './start-method.js';
-import { closeStdio, openStdio, streamsOf } from './stdio.js';
+import { closeStdio, openStdio, type StdioPlan, streamsOf } from './stdio.js';
 import type { Socket } from 'node:net';
 
 export interface Started {
@@ -65,14 +65,7 @@ export function startProcess(
       for (const u of unpins.splice(0)) u();
     };
     undo.push(unpin);
-    const letter = Letter.write(bytes, !options.detached);
-    undo.push(() => {
-      letter.close();
-    });
-    const stdio = openStdio(options.stdio, what);
-    undo.push(() => {
-      closeStdio(stdio);
-    });
+    const { letter, stdio } = openFor(options, bytes, undo, what);
     const parcel = {
       stdio: stdio.fds,
       letter: letter.fd,
@@ -88,6 +81,24 @@ export function startProcess(
     for (const step of undo.reverse()) step();
     throw asProcessError(error, options, what);
   }
+}
+
+/** A letter and the streams of a process that is about to start; `undo` gets what closes them. */
+export function openFor(
+  { detached, stdio: items }: CheckedOptions,
+  bytes: Uint8Array,
+  undo: (() => void)[],
+  what: string,
+): { letter: Letter; stdio: StdioPlan } {
+  const letter = Letter.write(bytes, !detached);
+  undo.push(() => {
+    letter.close();
+  });
+  const stdio = openStdio(items, what);
+  undo.push(() => {
+    closeStdio(stdio);
+  });
+  return { letter, stdio };
 }
 
 /** A copy: what is changed while the child starts must not matter. */

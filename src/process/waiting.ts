@@ -1,11 +1,10 @@
 /** Waiting for a condition that someone else announces. */
 import { addAbortListener } from 'node:events';
+import { atDeadline } from '../sync/at-deadline.js';
 import type { Wait } from '../sync/wait-options.js';
 
 /** Functions called whenever the condition may have come true. */
 export type Wakers = Set<() => void>;
-
-const longestTimer = 2 ** 31 - 1;
 
 /** Resolves with true once `ready()`, with false after the timeout; rejects with the signal's reason. */
 export async function until(
@@ -17,7 +16,7 @@ export async function until(
   if (ready()) return true;
   if (timeout === 0) return false;
   const deadline = performance.now() + timeout;
-  let timer: NodeJS.Timeout | undefined;
+  let stopTimer: (() => void) | undefined;
   let abort: Disposable | undefined;
   let wake: (() => void) | undefined;
   try {
@@ -26,12 +25,9 @@ export async function until(
         if (ready()) resolve(true);
       };
       wakers.add(wake);
-      const tick = (): void => {
-        const left = deadline - performance.now();
-        if (left <= 0) resolve(ready());
-        else timer = setTimeout(tick, Math.min(left, longestTimer));
-      };
-      if (timeout !== Infinity) tick();
+      stopTimer = atDeadline(deadline, () => {
+        resolve(ready());
+      });
       if (signal !== undefined) {
         abort = addAbortListener(signal, () => {
           reject(signal.reason as Error);
@@ -40,7 +36,7 @@ export async function until(
     });
   } finally {
     if (wake !== undefined) wakers.delete(wake);
-    clearTimeout(timer);
+    stopTimer?.();
     abort?.[Symbol.dispose]();
   }
 }

@@ -1,4 +1,5 @@
 import { TimeoutError } from '../errors.js';
+import { atDeadline } from './at-deadline.js';
 import type { Call } from './deadlock.js';
 import { contention, type ContentionOutcome, outcomeOf, tellContention } from './diagnostics.js';
 import type { SyncReference } from './sync-handle.js';
@@ -49,7 +50,7 @@ export function acquireLater<T, G extends { readonly abandoned: boolean }>({
 }: Acquisition<T, G>): Promise<G> {
   return new Promise<G>((resolve, rejectWith) => {
     const since = performance.now();
-    let timer: NodeJS.Timeout | undefined;
+    let stopTimer = (): void => undefined;
     let ended = false as boolean; // set in a call below, which the compiler does not see
     let leave = (): boolean => false;
     let waits = false;
@@ -57,7 +58,7 @@ export function acquireLater<T, G extends { readonly abandoned: boolean }>({
       ended = true;
       call?.ends();
       if (waits && contention.hasSubscribers) tellContention(reference, since, outcome(), false);
-      clearTimeout(timer);
+      stopTimer();
       signal?.removeEventListener('abort', abort);
     };
     const fail = (reason: unknown): void => {
@@ -67,13 +68,6 @@ export function acquireLater<T, G extends { readonly abandoned: boolean }>({
     };
     const abort = (): void => {
       if (leave()) fail(signal!.reason);
-    };
-    const later = (): void => {
-      timer = setTimeout(tick, Math.min(Math.max(since + timeout - performance.now(), 0), 0x7fffffff));
-    };
-    const tick = (): void => {
-      if (performance.now() - since < timeout) later();
-      else if (leave()) fail(new TimeoutError(`${what}: ${missed} within ${timeout} ms`));
     };
     leave = line.enqueue({
       handle,
@@ -87,7 +81,9 @@ export function acquireLater<T, G extends { readonly abandoned: boolean }>({
     });
     if (ended) return; // inside enqueue(): a timer or a listener set now would stay
     signal?.addEventListener('abort', abort, { once: true });
-    if (timeout !== Infinity) later(); // however slow this thread is, others get a turn of the loop
+    stopTimer = atDeadline(since + timeout, () => {
+      if (leave()) fail(new TimeoutError(`${what}: ${missed} within ${timeout} ms`));
+    });
     waits = true;
     call?.begins(reference, { what, leave, fail });
   });

@@ -1,4 +1,5 @@
 /** A promise for something that a task waits for, with a timeout and a signal that end the wait their own way. */
+import { atDeadline } from './at-deadline.js';
 
 export interface LaterTask<T> {
   readonly handle: object;
@@ -21,12 +22,12 @@ export interface Later<T> {
 
 export function waitLater<T>({ handle, timeout, signal, begin, timedOut, aborted }: Later<T>): Promise<T> {
   return new Promise<T>((resolve, rejectWith) => {
-    const since = performance.now();
-    let timer: NodeJS.Timeout | undefined;
+    const deadline = performance.now() + timeout;
+    let stopTimer = (): void => undefined;
     let ended = false as boolean; // set in a call below, which the compiler does not see
     const end = (): void => {
       ended = true;
-      clearTimeout(timer);
+      stopTimer();
       signal?.removeEventListener('abort', abort);
     };
     const task: LaterTask<T> = {
@@ -44,18 +45,13 @@ export function waitLater<T>({ handle, timeout, signal, begin, timedOut, aborted
     const abort = (): void => {
       aborted(task, signal!.reason);
     };
-    const later = (): void => {
-      timer = setTimeout(tick, Math.min(Math.max(since + timeout - performance.now(), 0), 0x7fffffff));
-    };
-    const tick = (): void => {
-      if (performance.now() - since >= timeout) timedOut(task);
-      else later();
-    };
     begin(task);
     if (ended) return; // a timer or a listener set now would stay
     signal?.addEventListener('abort', abort, { once: true });
-    // However slow this thread is, others get a turn of the loop, unless nobody was to wait at all.
-    if (timeout === 0) timedOut(task);
-    else if (timeout !== Infinity) later();
+    const passed = (): void => {
+      timedOut(task);
+    };
+    if (timeout === 0) passed();
+    else stopTimer = atDeadline(deadline, passed);
   });
 }

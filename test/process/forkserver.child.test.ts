@@ -1,6 +1,7 @@
 // What a forked child must mend, one test each: see src/process/forkserver/.
 import { describe as group, expect, test } from 'vitest';
 import { describe, fixtures, runJson as run, runScript as runFile } from '../support/child.js';
+import { ends, endsOf } from '../support/forked-ends.js';
 
 const url = (name: string) => new URL(name, fixtures).href;
 const head = (preloads: boolean) => `
@@ -67,28 +68,7 @@ for (const preloads of [true, false]) {
     });
 
     test('it ends by every way with the right code, its listeners, all its output', async () => {
-      const got = await runJson(`
-        const ways = ['nothing', 'exit', 'really', 'code', 'throw', 'later', 'rejection', 'listener', 'handler', 'again', 'abort', 'signal'];
-        const end = async (how) => {
-          const p = new mp.Process({ target: at('ends'), args: [how], stdio: ['ignore', 'pipe', 'pipe'] }).start();
-          const [text, errors, code] = await Promise.all([all(p.stdout), all(p.stderr), p.join()]);
-          return [how, code, text.replace('loaded\\n', '').replace(/x{1000}\\n/, 'X '), /Error: ([\\w ]+)/.exec(errors)?.[1] ?? ''];
-        };
-        out(await Promise.all(ways.map(end)));`);
-      expect(got).toEqual([
-        ['nothing', 0, 'X exit 0\n', ''],
-        ['exit', 3, 'X exit 3\n', ''],
-        ['really', 4, 'X ', ''],
-        ['code', 5, 'X exit 5\n', ''],
-        ['throw', 1, 'X exit 1\n', 'thrown'],
-        ['later', 1, 'X exit 1\n', 'thrown later'],
-        ['rejection', 1, 'X exit 1\n', 'rejected'],
-        ['listener', 1, 'X exit 0\n', 'in a listener'],
-        ['handler', 7, 'X ', 'in the handler'],
-        ['again', 0, 'X again\nexit 0\n', ''],
-        ['abort', -6, 'X ', ''],
-        ['signal', -15, 'X ', ''],
-      ]);
+      expect(await runJson(endsOf("at('ends')", 'loaded\n'))).toEqual(ends);
     });
 
     test('a server that is old has children that end', async () => {

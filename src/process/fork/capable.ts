@@ -3,6 +3,8 @@ import { createRequire } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
 import { ProcessError } from '../../errors.js';
 import { native } from '../../native/load.js';
+import { forkFlags } from '../fork-flags.js';
+import { threadNames, within } from '../threads.js';
 
 /** How long threads of Node's own may take to come to rest. */
 const restMs = 1000;
@@ -19,15 +21,9 @@ let ownThreads = 0;
 let poolThreads = 0;
 let workers = 0;
 
-/** What `npx multiproc run` adds to the program's own Node options. V8 gives no work to threads a child has not. */
-export function forkFlags(): string[] {
-  const flags = [
-    '--single-threaded',
-    '--v8-pool-size=1',
-    '--no-memory-reducer',
-    '--no-flush-bytecode',
-    '--expose-internals',
-  ];
+/** What `npx multiproc run` adds to the program's own Node options. */
+export function runFlags(): string[] {
+  const flags = [...forkFlags, '--expose-internals'];
   // A child has not the thread that would open the inspector.
   if (process.allowedNodeEnvironmentFlags.has('--disable-sigusr1')) flags.push('--disable-sigusr1');
   return flags;
@@ -77,7 +73,7 @@ export function checkMayFork(what: string): void {
     const whose = workers > 0 ? 'worker threads' : 'threads of an addon or of workers';
     throw new ProcessError(
       'ERR_MP_THREADS',
-      `${what}: this process runs ${whose}, which a fork does not take along (${threadNames().join(', ')}); ` +
+      `${what}: this process runs ${whose}, which a fork does not take along (${otherThreads().join(', ')}); ` +
         'end them before, start them after, or use another start method',
     );
   }
@@ -90,24 +86,13 @@ export function checkMayFork(what: string): void {
   }
 }
 
-/** Looks again and again; blocks meanwhile. */
-function within(timeoutMs: number, holds: () => boolean): boolean {
-  const until = performance.now() + timeoutMs;
-  for (;;) {
-    if (holds()) return true;
-    if (performance.now() > until) return false;
-  }
-}
-
-function threadNames(): string[] {
-  return native
-    .threadNames()
-    .split('\n')
-    .filter((name) => name !== '' && name !== waiterThread);
+/** Those that a fork does not stop around itself. */
+function otherThreads(): string[] {
+  return threadNames().filter((name) => name !== waiterThread);
 }
 
 function threads(): number {
-  return threadNames().length;
+  return otherThreads().length;
 }
 
 /** A module of Node's that --expose-internals gives. */

@@ -20,8 +20,8 @@ import { mendWorkers } from '../forkserver/threads.js';
 import { referenceOf } from '../../transfer/function-ref.js';
 import { resolveFunction } from '../../transfer/function-resolve.js';
 import type { CheckedOptions, Target } from '../options.js';
-import { asProcessError, checkDirectory, checkTexts, type Started } from '../start.js';
-import { closeStdio, openStdio, streamsOf } from '../stdio.js';
+import { asProcessError, checkDirectory, checkTexts, openFor, type Started } from '../start.js';
+import { closeStdio, streamsOf } from '../stdio.js';
 import { Work } from '../work.js';
 import { checkMayFork, countThreadsAgain } from './capable.js';
 import { aroundFork, runChildHooks } from './hooks.js';
@@ -65,14 +65,7 @@ export function forkSelf(fork: Fork, what: string): Started {
   const unpin = pinAll();
   const undo: (() => void)[] = [unpin];
   try {
-    const letter = Letter.write(new Uint8Array(), !options.detached);
-    undo.push(() => {
-      letter.close();
-    });
-    const stdio = openStdio(options.stdio, what);
-    undo.push(() => {
-      closeStdio(stdio);
-    });
+    const { letter, stdio } = openFor(options, new Uint8Array(), undo, what);
     const parent = native.processSelf();
     const ppid = process.pid;
     let doorbell = -1;

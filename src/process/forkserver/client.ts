@@ -8,6 +8,7 @@ import { entryPath, forkserverPath, mayPrepare } from '../current.js';
 import { inheritedArgv, inheritedExecArgv, ownVariables } from '../exec-args.js';
 import type { Launch, Surroundings } from '../launch.js';
 import type { CheckedOptions } from '../options.js';
+import { forkFlags } from '../fork-flags.js';
 import { checkTexts, type Parcel } from '../start.js';
 import { currentUmask } from './surroundings.js';
 import { mayFork } from './may-fork.js';
@@ -23,8 +24,6 @@ export interface Told {
   main: string | null;
 }
 
-/** --single-threaded: V8 gives no work to threads that a child has not. The others: see docs/processes.md. */
-const serverFlags = ['--single-threaded', '--v8-pool-size=1', '--no-memory-reducer', '--no-flush-bytecode'];
 const attempts = 2;
 
 /** What the server of `generation` was told to load. */
@@ -133,7 +132,7 @@ function serverGeneration(): number {
   const env = ownVariables();
   const id = native.forkserverLaunch(
     process.execPath,
-    [process.execPath, ...inheritedExecArgv(), ...serverFlags, forkserverPath].concat(
+    [process.execPath, ...inheritedExecArgv(), ...forkFlags, forkserverPath].concat(
       env.UV_USE_IO_URING ?? [],
     ),
     Object.entries({ ...env, UV_USE_IO_URING: '0' }).map(([name, value]) => `${name}=${value}`),

@@ -1,7 +1,7 @@
 /** Whether this process can be forked: what it has beside its one thread would be missing, or shared, in children. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { Reference } from '../../memory/arena.js';
-import { native } from '../../native/load.js';
+import { threadNames, within } from '../threads.js';
 
 export interface Before {
   threads: string[];
@@ -9,17 +9,13 @@ export interface Before {
 }
 
 export function lookBefore(): Before {
-  return { threads: threads(), sockets: new Set(sockets()) };
+  return { threads: threadNames(), sockets: new Set(sockets()) };
 }
 
 /** What modules have left behind that does not go with a fork, for its reader; null if there is nothing. */
 export function unfitBecause(before: Before): string | null {
-  let more = newThreads(before);
-  for (const until = performance.now() + momentMs; more.length > 0 && performance.now() < until;) {
-    Atomics.wait(nap, 0, 0, 1);
-    more = newThreads(before);
-  }
-  if (more.length > 0) {
+  let more: string[] = [];
+  if (!within(momentMs, () => (more = newThreads(before)).length === 0)) {
     const addons = loadedAddons();
     const by = addons.length > 0 ? `; addons: ${addons.join(', ')}` : '';
     return `it runs threads that its children would not have (${more.join(', ')}${by})`;
@@ -37,19 +33,14 @@ export function openResources(): string {
 
 /** Threads may live for so long: Node itself starts some for a moment while it loads modules (seen on Node 22). */
 const momentMs = 500;
-const nap = new Int32Array(new SharedArrayBuffer(4));
 
 function newThreads(before: Before): string[] {
-  const more = threads();
+  const more = threadNames();
   for (const name of before.threads) {
     const at = more.indexOf(name);
     if (at >= 0) more.splice(at, 1);
   }
   return more;
-}
-
-function threads(): string[] {
-  return native.threadNames().split('\n').filter(Boolean);
 }
 
 function sockets(): string[] {
