@@ -7,6 +7,8 @@
 //   1 MiB       [4096] holder bitmap, 128 KiB, and       a page each a participant for each 32,768 objects it may hold
 //                      waiter bitmap, 128 KiB
 //   1,025 MiB   Slot[1,048,576]                          64 KiB at a time
+//   1,089 MiB   Keeper[1024]                             a page at a time, see keepers.h
+//   1,090 MiB   [1024] bitmap, 128 KiB                   a page each a keeper for each 32,768 objects it may keep
 //   1,280 MiB   the heap: the bytes of arrays            an extent at a time, see blocks.h
 //
 // The file is sparse: what is not reserved costs address space only. Processes map what lies in front of the heap at once
@@ -55,11 +57,13 @@ enum SegmentState : uint32_t { kUnready = 0, kReady = 1 };
 ///   participant_high  whoever takes a slot   only grows: no participant above it has ever existed
 ///   slots_reserved    whoever grows          only grows: slots below it have real pages
 ///   free_hint         anyone                 a hint where to look first; never trusted
+///   keeper_high       whoever takes a keeper only grows: no keeper at or above it has ever been taken
 struct ArenaHeader {
   Word participant_high;
   Word slots_reserved;
   Word free_hint;
-  uint32_t reserved[13];
+  Word keeper_high;
+  uint32_t reserved[12];
 };
 
 /// Extents come in classes: class c has 64 << c bytes.
@@ -152,6 +156,15 @@ struct alignas(64) Slot {
   std::atomic<uint64_t> blocked_on;
 };
 
+/// Who keeps objects that are under way in a queue or pipe: see keepers.h, where its fields are explained.
+struct alignas(64) Keeper {
+  std::atomic<uint64_t> object;
+  Word changer;
+  Word regions;
+  uint32_t reserved[12];
+};
+
+inline constexpr uint32_t kKeeperMax = 1024;
 inline constexpr uint32_t kSlotMax = 1u << 20;
 inline constexpr uint32_t kSlotsPerChunk = 1024;
 inline constexpr size_t kPage = 4096;
@@ -164,13 +177,16 @@ inline constexpr size_t kHeapHeaderOffset = kArenaHeaderOffset + sizeof(ArenaHea
 inline constexpr size_t kParticipantsOffset = kPage;
 inline constexpr size_t kBitmapsOffset = size_t{1} << 20;
 inline constexpr size_t kSlotsOffset = kBitmapsOffset + kParticipantMax * kBitmapsStride;
-inline constexpr size_t kArenaBytes = kSlotsOffset + size_t{kSlotMax} * sizeof(Slot);  // all but the heap
+inline constexpr size_t kKeepersOffset = kSlotsOffset + size_t{kSlotMax} * sizeof(Slot);
+inline constexpr size_t kKeeperBitmapsOffset = kKeepersOffset + (size_t{1} << 20);
+inline constexpr size_t kArenaBytes = kKeeperBitmapsOffset + kKeeperMax * kBitmapBytes;  // all but the heap
 inline constexpr uint64_t kHeapOffset = uint64_t{5} << 28;
 inline constexpr uint64_t kHeapBytesMax = uint64_t{1} << 44;
 
 static_assert(kHeapHeaderOffset + sizeof(HeapHeader) <= kParticipantsOffset);
 static_assert(uint64_t{64} << (kClassMax - 1) == kHeapBytesMax);
 static_assert(kArenaBytes <= kHeapOffset);
+static_assert(kKeepersOffset + kKeeperMax * sizeof(Keeper) <= kKeeperBitmapsOffset);
 static_assert(kParticipantsOffset + kParticipantMax * sizeof(Participant) <= kBitmapsOffset);
 static_assert(kSlotMax / kSlotsPerRegion <= 32, "Participant::regions has a bit for each");
 static_assert(kSlotsOffset % kPage == 0 && kSlotsPerChunk * sizeof(Slot) % kPage == 0);
@@ -191,6 +207,10 @@ static_assert(kSlotsOffset % kPage == 0 && kSlotsPerChunk * sizeof(Slot) % kPage
   PIN(ArenaHeader,   participant_high,      0,     4) \
   PIN(ArenaHeader,   slots_reserved,        4,     4) \
   PIN(ArenaHeader,   free_hint,             8,     4) \
+  PIN(ArenaHeader,   keeper_high,          12,     4) \
+  PIN(Keeper,        object,                0,     8) \
+  PIN(Keeper,        changer,               8,     4) \
+  PIN(Keeper,        regions,              12,     4) \
   PIN(ExtentClass,   spares,                0,     4) \
   PIN(ExtentClass,   cursor,                4,     4) \
   PIN(ExtentClass,   hint,                  8,    56) \

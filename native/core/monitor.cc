@@ -4,6 +4,7 @@
 #include "core/condition.h"
 #include "core/objects.h"
 #include "core/point.h"
+#include "core/queue.h"
 #include "core/rwlock.h"
 #include "core/semaphore.h"
 
@@ -19,6 +20,7 @@ void give_back(const Arena& arena, uint32_t kind, Monitor& monitor, Seat& seat, 
   if (kind == kSemaphore) semaphore_mourn(monitor, seat);
   if (kind == kRWLock) rwlock_mourn(monitor, seat);
   if (kind == kCondition) condition_mourn(arena, monitor, seat, latched);
+  if (kind == kQueue) queue_mourn(monitor, seat);
 }
 
 void settle(const Arena& arena, uint32_t kind, Monitor& monitor, Latched& latched) {
@@ -26,6 +28,7 @@ void settle(const Arena& arena, uint32_t kind, Monitor& monitor, Latched& latche
   if (kind == kRWLock) rwlock_settle(arena, monitor, latched);
   if (kind == kCondition) condition_settle(arena, monitor);
   if (kind == kBarrier) barrier_settle(arena, monitor, latched);
+  if (kind == kQueue) queue_settle(arena, monitor, latched);
 }
 
 /// Whether a seat that does not wait (any more) may have something to hear of: then its bell may ring once too often.
@@ -55,7 +58,8 @@ void unlink(const Arena& arena, Monitor& monitor, Seat& seat) {
 }  // namespace
 
 bool is_monitor(uint32_t kind) {
-  return kind == kSemaphore || kind == kRWLock || kind == kCondition || kind == kBarrier;
+  return kind == kSemaphore || kind == kRWLock || kind == kCondition || kind == kBarrier ||
+         kind == kQueue;
 }
 
 uint32_t monitor_kind(const Arena& arena, uint32_t index) {
@@ -121,6 +125,7 @@ void Latched::mourn(const Arena& arena, uint32_t index, OwnerId dead) {
 }
 
 void Latched::repair(const Arena& arena, uint32_t index, OwnerId dead) {
+  if (monitor_kind(arena, index) == kQueue) queue_doubt(monitor_at(arena, index));
   mourn(arena, index, dead);
   // It may have died between a change of a seat and its bell.
   const uint32_t kind = monitor_kind(arena, index);

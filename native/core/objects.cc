@@ -1,6 +1,7 @@
 #include "core/objects.h"
 
 #include "core/blocks.h"
+#include "core/keepers.h"
 #include "core/participants.h"
 #include "core/point.h"
 
@@ -25,7 +26,7 @@ bool anybody_holds(const Arena& arena, uint32_t index) {
     if (!(p.regions.load(memory_order_acquire) & region)) continue;
     if (arena.holder_cell(slot, index).load(memory_order_seq_cst) & holder_bit(index)) return true;
   }
-  return false;
+  return keepers_hold(arena, index);
 }
 
 /// Whether a header is that object's, living or dying.
@@ -100,6 +101,8 @@ void free_from(const Arena& arena, uint32_t holder_slot, uint32_t index, uint64_
     block_retired(arena, holder_slot, index, warm);
   else
     lower_hint(arena, index);
+  const uint32_t kind = header_kind(header);
+  if (kind == kQueue || kind == kPipe) keepers_sweep(arena, holder_slot);
 }
 
 }  // namespace

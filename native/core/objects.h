@@ -15,6 +15,7 @@
 // O2  A slot becomes free only from the very turn in which it was seen dying with no bit set anywhere.
 // O3  Only the participant itself sets its bits (or a granter for it); it or its sweeper clears them.
 // O4  A slot that is being made is freed by its creator, or its creator's sweeper, only.
+// O5  What is under way in a queue or pipe is held by that one's keeper (keepers.h), as by a participant.
 // Order  holder: set bit, then read header (seq_cst) — freer: header to dying, then read bits (seq_cst). One of the two
 //        sees the other: an object is never freed under a holder that believed it open. A granter sets a bit of another,
 //        then reads the header, too.
@@ -44,6 +45,11 @@ enum ObjectKind : uint32_t {
   kBarrier = 9,
   kEvent = 10,
   kSeat = 11,
+  kQueue = 12,     // queue.h
+  kRing = 13,      // a block: the bytes of a queue
+  kPipe = 14,      // a block: both directions of a pipe
+  kPipeEnd = 15,   // whoever holds it has that end
+  kParcel = 16,    // a block: a message, or a part of one, that is too large for a ring
   kSpare = 0x7e,
   kKindMask = 0x7f,
   kDying = 0x80

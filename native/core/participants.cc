@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "core/blocks.h"
+#include "core/keepers.h"
 #include "core/lock.h"
 #include "core/monitor.h"
 #include "core/objects.h"
@@ -29,7 +30,7 @@ void abandon(const Arena& arena, uint32_t index, OwnerId owner) {
     // Once it is ending its seats are out, and nobody waits for who has a latch in its name (T5).
     if (!(arena.participant(owner_slot(owner)).state.load(memory_order_acquire) & kEnding))
       monitor_drop(arena, index, owner, owner);
-  } else if (kind != kSeat && kind != kEvent) {
+  } else if (kind != kSeat && kind != kEvent && kind != kPipeEnd && kind != kParcel && kind != kRing) {
     lock_abandon(arena.slot(index), owner);
   }
 }
@@ -64,6 +65,7 @@ void give_back_once(const Arena& arena, uint32_t slot) {
     MP_POINT("sweep.abandoned");
   });
   each_held(arena, slot, [&](uint32_t index) { object_close(arena, slot, index); });
+  keepers_sweep(arena, slot, true);  // it may have been emptying one
 }
 
 /// Gives back everything participant `slot` holds. The caller has taken its token (P1). Repeating any part is harmless.

@@ -9,6 +9,8 @@ void init_monitors(napi_env env, napi_value exports);
 void init_barrier(napi_env env, napi_value exports);
 void init_condition(napi_env env, napi_value exports);
 void init_event(napi_env env, napi_value exports);
+void init_parcels(napi_env env, napi_value exports);
+void init_queue(napi_env env, napi_value exports);
 void init_rwlock(napi_env env, napi_value exports);
 void init_semaphore(napi_env env, napi_value exports);
 void init_named_locks(napi_env env, napi_value exports);
@@ -24,6 +26,8 @@ NAPI_MODULE_INIT() {
   mp::node::init_barrier(env, exports);
   mp::node::init_condition(env, exports);
   mp::node::init_event(env, exports);
+  mp::node::init_parcels(env, exports);
+  mp::node::init_queue(env, exports);
   mp::node::init_rwlock(env, exports);
   mp::node::init_semaphore(env, exports);
   mp::node::init_named_locks(env, exports);

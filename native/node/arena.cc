@@ -303,6 +303,11 @@ Napi::Object layout(Napi::Env env) {
   o.Set("kindCondition", Napi::Number::New(env, kCondition));
   o.Set("kindBarrier", Napi::Number::New(env, kBarrier));
   o.Set("kindEvent", Napi::Number::New(env, kEvent));
+  o.Set("kindQueue", Napi::Number::New(env, kQueue));
+  o.Set("kindRing", Napi::Number::New(env, kRing));
+  o.Set("kindPipe", Napi::Number::New(env, kPipe));
+  o.Set("kindPipeEnd", Napi::Number::New(env, kPipeEnd));
+  o.Set("kindParcel", Napi::Number::New(env, kParcel));
   o.Set("ownerMask", Napi::Number::New(env, kOwnerMask));
   o.Set("abandonedOwner", Napi::Number::New(env, kAbandoned));
   return o;

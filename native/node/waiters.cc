@@ -1,6 +1,7 @@
 #include "node/waiters.h"
 
 #include "core/objects.h"
+#include "core/queue.h"
 #include "core/rwlock.h"
 #include "core/semaphore.h"
 #include "node/args.h"
@@ -210,6 +211,11 @@ class WaiterThread {
   /// Gives what the seat has been granted to somebody else who waits; it stands in line again.
   static bool pass_on(BellTask& bell) {
     if (bell.seat == nullptr) return false;
+    if (bell.kind == kQueue) {
+      if (!queue_pass_on(bell.wait.arena, bell.wait.index, bell.wait.me, *bell.seat)) return false;
+      bell.wait.value = bell.seat->heard.load(std::memory_order_acquire);
+      return true;
+    }
     const Desk desk{bell.wait.arena, bell.wait.index, monitor_at(bell.wait.arena, bell.wait.index),
                     *bell.seat, bell.wait.me};
     const bool passed = bell.kind == kSemaphore ? semaphore_pass_on(desk)

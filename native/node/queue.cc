@@ -1,0 +1,216 @@
+// Queues for TypeScript. Hot: raw Node-API, the environment bound to each function, small integers only.
+//
+// Records go through two buffers of the environment (messages.h). Results come as one number: a QueueResult in the low three
+// bits, how many units were moved above.
+#include "core/queue.h"
+
+#include "core/spin.h"
+#include "node/args.h"
+#include "node/messages.h"
+
+namespace mp::node {
+namespace {
+
+Messages& self(void* data) { return *static_cast<Messages*>(data); }
+
+napi_value result_value(napi_env env, QueueResult result, uint32_t units, const platform::Failure& failed) {
+  if (result == QueueResult::failed) return throw_failure(env, failed);
+  return uint32(env, static_cast<uint32_t>(result) | units << 3);
+}
+
+/// What the slow forms have in common: a seat to stand in line with, and whether to spin first.
+struct Slow {
+  Seat* seat = nullptr;
+  bool spin = false;
+  template <size_t N>
+  Slow(napi_env env, const Args<N>& a, size_t from) {
+    if (a.count <= from) return;
+    seat = &seat_at(process_arena(), to_uint32(env, a[from]));
+    spin = to_bool(env, a[from + 1]);
+  }
+};
+
+// messageBuffers() → [out, in]: the same ones for good
+napi_value message_buffers(napi_env env, napi_callback_info info) {
+  Args<0> a(env, info);
+  Messages& m = self(a.data);
+  napi_value list;
+  napi_create_array_with_length(env, 2, &list);
+  for (uint32_t i = 0; i < 2; i++) {
+    napi_value buffer;
+    if (m.buffers[i] != nullptr) {
+      napi_get_reference_value(env, m.buffers[i], &buffer);
+    } else {
+      void* bytes = nullptr;
+      if (napi_create_arraybuffer(env, kMessageBytes, &bytes, &buffer) != napi_ok)
+        return throw_failure(env, {12 /* ENOMEM */, "napi_create_arraybuffer"});
+      napi_create_reference(env, buffer, 1, &m.buffers[i]);
+      (i == 0 ? m.out : m.in) = static_cast<unsigned char*>(bytes);
+    }
+    napi_set_element(env, list, i, buffer);
+  }
+  return list;
+}
+
+// initQueue(ring, maxItems, maxBytes): a fresh block
+napi_value init_queue(napi_env env, napi_callback_info info) {
+  Args<3> a(env, info);
+  const Slot& slot = process_arena().slot(to_uint32(env, a[0]));
+  HeapPart part;
+  if (auto failed = heap_map(slot.extent, slot.bytes, false, &part)) return throw_failure(env, failed);
+  queue_init(*reinterpret_cast<QueueBlock*>(part.at),
+             static_cast<uint32_t>((slot.bytes - sizeof(QueueBlock)) / kUnit), to_uint32(env, a[1]),
+             static_cast<uint64_t>(to_int64(env, a[2])));
+  heap_unmap(part);
+  return nullptr;
+}
+
+// openQueue(index, ring) → an id for the calls below; the environment holds both objects until closeQueue
+napi_value open_queue(napi_env env, napi_callback_info info) {
+  Args<2> a(env, info);
+  Messages& m = self(a.data);
+  const Slot& slot = process_arena().slot(to_uint32(env, a[1]));
+  OpenRing ring{to_uint32(env, a[0])};
+  if (auto failed = heap_map(slot.extent, slot.bytes, false, &ring.part)) return throw_failure(env, failed);
+  ring.bytes = ring.part.at;
+  uint32_t id = 0;
+  while (id < m.rings.size() && m.rings[id].index != 0) id++;
+  if (id == m.rings.size()) m.rings.push_back(ring);
+  m.rings[id] = ring;
+  return uint32(env, id);
+}
+
+// closeQueue(id)
+napi_value close_queue(napi_env env, napi_callback_info info) {
+  Args<1> a(env, info);
+  OpenRing& ring = self(a.data).rings[to_uint32(env, a[0])];
+  heap_unmap(ring.part);
+  ring = {};
+  return nullptr;
+}
+
+// queuePut(id, units, seat?, spin?): what lies in the first of the buffers
+napi_value put(napi_env env, napi_callback_info info) {
+  Args<4> a(env, info);
+  const Messages& m = self(a.data);
+  const QueueDesk desk = m.desk(to_uint32(env, a[0]));
+  const uint32_t units = to_uint32(env, a[1]);
+  const Slow slow(env, a, 2);
+  platform::Failure failed;
+  uint32_t done = 0;
+  if (slow.spin && spin_until([&] { return queue_may_put(desk, units); })) {
+    const auto result = queue_put(desk, m.out, units, nullptr, &done, &failed);
+    if (result != QueueResult::waits) return result_value(env, result, done, failed);
+  }
+  return result_value(env, queue_put(desk, m.out, units, slow.seat, &done, &failed), done, failed);
+}
+
+// queueGet(id, max, counts, seat?, spin?): into the second; with `counts` there is a seat
+napi_value get(napi_env env, napi_callback_info info) {
+  Args<5> a(env, info);
+  const Messages& m = self(a.data);
+  const QueueDesk desk = m.desk(to_uint32(env, a[0]));
+  const uint32_t max = to_uint32(env, a[1]);
+  const Slow slow(env, a, 3);
+  const bool counts = a.count > 2 && to_bool(env, a[2]);
+  platform::Failure failed;
+  uint32_t units = 0;
+  if (slow.spin && !queue_may_get(desk)) spin_until([&] { return queue_may_get(desk); });
+  const auto result = queue_get(desk, m.in, kRecordUnitsMax, max, slow.seat, counts, &units, &failed);
+  return result_value(env, result, units, failed);
+}
+
+// queueSpin(id): whether there is a message, now or within some microseconds
+napi_value spin(napi_env env, napi_callback_info info) {
+  Args<1> a(env, info);
+  const QueueDesk desk = self(a.data).desk(to_uint32(env, a[0]));
+  return boolean(env, queue_may_get(desk) || spin_until([&] { return queue_may_get(desk); }));
+}
+
+// queueWithdraw(id, seat)
+napi_value withdraw(napi_env env, napi_callback_info info) {
+  Args<2> a(env, info);
+  queue_withdraw(self(a.data).desk(to_uint32(env, a[0])), seat_at(process_arena(), to_uint32(env, a[1])));
+  return nullptr;
+}
+
+// queueDone(id, seat) → false: there was nothing to be said of
+napi_value done(napi_env env, napi_callback_info info) {
+  Args<2> a(env, info);
+  const QueueDesk desk = self(a.data).desk(to_uint32(env, a[0]));
+  return boolean(env, queue_done(desk, &seat_at(process_arena(), to_uint32(env, a[1]))));
+}
+
+// queueJoin(id, seat?) → result, and how many were lost
+napi_value join(napi_env env, napi_callback_info info) {
+  Args<3> a(env, info);
+  const QueueDesk desk = self(a.data).desk(to_uint32(env, a[0]));
+  const Slow slow(env, a, 1);
+  uint32_t lost = 0;
+  return result_value(env, queue_join(desk, slow.seat, &lost), lost, {});
+}
+
+// queueShut(id, discard)
+napi_value shut(napi_env env, napi_callback_info info) {
+  Args<2> a(env, info);
+  queue_shut(self(a.data).desk(to_uint32(env, a[0])), to_bool(env, a[1]));
+  return nullptr;
+}
+
+// queueFacts(id) → [length, maxItems, bytes, maxBytes, shut, ring bytes]: a glance
+napi_value facts(napi_env env, napi_callback_info info) {
+  Args<1> a(env, info);
+  const QueueDesk desk = self(a.data).desk(to_uint32(env, a[0]));
+  const uint32_t length = queue_length(desk.queue.in.load(), desk.queue.out.load());
+  napi_value list;
+  napi_create_array_with_length(env, 6, &list);
+  napi_set_element(env, list, 0, uint32(env, length));
+  napi_set_element(env, list, 1, uint32(env, desk.block.max_items));
+  napi_set_element(env, list, 2, number(env, static_cast<double>(desk.block.bytes)));
+  napi_set_element(env, list, 3, number(env, static_cast<double>(desk.block.max_bytes)));
+  napi_set_element(env, list, 4, uint32(env, desk.queue.flags.load() & kShut));
+  napi_set_element(env, list, 5, number(env, static_cast<double>(desk.block.units) * kUnit));
+  return list;
+}
+
+// queueLength(id): exact at a moment during the call
+napi_value length(napi_env env, napi_callback_info info) {
+  Args<1> a(env, info);
+  const QueueMonitor& q = self(a.data).desk(to_uint32(env, a[0])).queue;
+  for (;;) {
+    const uint64_t out = q.out.load(), in = q.in.load();
+    if (out == q.out.load()) return uint32(env, queue_length(in, out));
+  }
+}
+
+void leave(void* data) {
+  auto* m = static_cast<Messages*>(data);
+  for (const OpenRing& ring : m->rings)
+    if (ring.index != 0) heap_unmap(ring.part);
+  delete m;
+}
+
+}  // namespace
+
+void init_queue(napi_env env, napi_value exports) {
+  auto* m = new Messages{&environment(env)};
+  napi_add_env_cleanup_hook(env, leave, m);
+  const auto add = [&](const char* function, napi_callback body) {
+    add_function(env, exports, function, body, m);
+  };
+  add("messageBuffers", message_buffers);
+  add("initQueue", init_queue);
+  add("openQueue", open_queue);
+  add("closeQueue", close_queue);
+  add("queuePut", put);
+  add("queueGet", get);
+  add("queueSpin", spin);
+  add("queueWithdraw", withdraw);
+  add("queueDone", done);
+  add("queueJoin", join);
+  add("queueShut", shut);
+  add("queueFacts", facts);
+  add("queueLength", length);
+}
+
+}  // namespace mp::node
