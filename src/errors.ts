@@ -68,10 +68,50 @@ export class BrokenBarrierError extends MultiprocessingError {
     super('ERR_MP_BROKEN_BARRIER', message);
   }
 }
-/** The handle was closed, or the object it stood for is gone. */
+/**
+ * The handle was closed, or the object it stood for is gone. Of connections also the other side's: `ERR_MP_EOF` where it has
+ * closed and nothing is left to receive, `ERR_MP_BROKEN_PIPE` where it is no longer there to be sent to.
+ */
 export class ClosedError extends MultiprocessingError {
+  constructor(
+    message: string,
+    code: 'ERR_MP_CLOSED' | 'ERR_MP_EOF' | 'ERR_MP_BROKEN_PIPE' = 'ERR_MP_CLOSED',
+    options?: ErrorOptions & { errno?: string; syscall?: string },
+  ) {
+    super(code, message, options);
+  }
+}
+/** There is nothing to take. */
+export class EmptyError extends MultiprocessingError {
   constructor(message: string) {
-    super('ERR_MP_CLOSED', message);
+    super('ERR_MP_EMPTY', message);
+  }
+}
+/** There is no room for more. */
+export class FullError extends MultiprocessingError {
+  constructor(message: string) {
+    super('ERR_MP_FULL', message);
+  }
+}
+/** The queue was shut down. */
+export class ShutDownError extends MultiprocessingError {
+  constructor(message: string) {
+    super('ERR_MP_SHUT_DOWN', message);
+  }
+}
+/** A message does not fit where it was to be received into. It has been taken, and is `bytes`. */
+export class BufferTooShortError extends MultiprocessingError {
+  readonly bytes: Buffer;
+
+  constructor(message: string, bytes: Buffer) {
+    super('ERR_MP_BUFFER_TOO_SHORT', message);
+    this.bytes = bytes;
+  }
+}
+/** The two sides of a connection have not proved to each other that they know the same authkey. */
+export class AuthenticationError extends MultiprocessingError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_MP_AUTHENTICATION', message, options);
   }
 }
 /** A process could not be started, or a call does not fit the state it is in. */
@@ -109,6 +149,11 @@ named(InterruptedError, 'InterruptedError');
 named(DeadlockError, 'DeadlockError');
 named(BrokenBarrierError, 'BrokenBarrierError');
 named(ClosedError, 'ClosedError');
+named(EmptyError, 'EmptyError');
+named(FullError, 'FullError');
+named(ShutDownError, 'ShutDownError');
+named(BufferTooShortError, 'BufferTooShortError');
+named(AuthenticationError, 'AuthenticationError');
 named(ProcessError, 'ProcessError');
 named(WorkerDiedError, 'WorkerDiedError');
 named(RemoteError, 'RemoteError');

@@ -1,12 +1,17 @@
 /** multiproc: the table of contents. */
 export {
+  AuthenticationError,
   BrokenBarrierError,
+  BufferTooShortError,
   ClosedError,
   DeadlockError,
+  EmptyError,
+  FullError,
   InterruptedError,
   MultiprocessingError,
   ProcessError,
   RemoteError,
+  ShutDownError,
   TimeoutError,
   WorkerDiedError,
   type DeadlockStep,
@@ -53,6 +58,9 @@ export { SharedArray } from './memory/shared-array.js';
 export type { CreateOptions as SharedArrayOptions } from './memory/create-array.js';
 export type { SharedArrayFacts } from './memory/named-arrays.js';
 export { SharedMemory, type SharedMemoryFacts, type SharedMemoryOptions } from './memory/shared-memory.js';
+
+export { Connection, type SendBytesOptions } from './connection/connection.js';
+export type { ReadableStreamOptions, StreamOptions, WebStreams } from './connection/streams.js';
 
 export type { Handle } from './transfer/handle.js';
 export { open, share } from './transfer/share.js';
