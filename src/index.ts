@@ -62,6 +62,15 @@ export { SharedMemory, type SharedMemoryFacts, type SharedMemoryOptions } from '
 export { Connection, type SendBytesOptions } from './connection/connection.js';
 export type { ReadableStreamOptions, StreamOptions, WebStreams } from './connection/streams.js';
 
+export {
+  JoinableQueue,
+  Queue,
+  SimpleQueue,
+  type GetOptions,
+  type QueueOptions,
+  type SyncGetOptions,
+} from './queue/queue.js';
+
 export type { Handle } from './transfer/handle.js';
 export { open, share } from './transfer/share.js';
 

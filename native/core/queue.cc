@@ -285,7 +285,7 @@ QueueResult queue_put(const QueueDesk& desk, const unsigned char* records, uint3
 }
 
 QueueResult queue_get(const QueueDesk& desk, unsigned char* out, uint32_t room, uint32_t max, Seat* seat,
-                      bool counts, uint32_t* units, platform::Failure* failed) {
+                      Seat* taker, uint32_t* units, platform::Failure* failed) {
   Latched latched(desk.arena, desk.index, desk.me);
   look_again(desk);
   Monitor& m = monitor_of(desk);
@@ -302,8 +302,8 @@ QueueResult queue_get(const QueueDesk& desk, unsigned char* out, uint32_t room, 
     *units += its;
     notify_next(desk.arena, m, latched, kAwaitsRoom);
   }
+  if (taker != nullptr && count > 0) set_hold(*taker, state_of(*taker), taken_of(*taker) + count);
   if (seat == nullptr) return result;
-  if (counts && count > 0) set_hold(*seat, state_of(*seat), taken_of(*seat) + count);
   if (result == QueueResult::waits)
     stand_in_line(m, *seat, kAwaitsItem);
   else

@@ -100,9 +100,9 @@ QueueResult queue_put(const QueueDesk& desk, const unsigned char* records, uint3
                       uint32_t* done, platform::Failure* failed);
 /// Gets up to `max` messages, as many as `room` units hold and at least one: their records, and for the caller a reference
 /// of its own to each object they refer to. waits: there is none. With a seat: then it stands in line for one.
-/// `counts`: the seat keeps count of what its participant has taken and not said to be done.
+/// `taker`, if not null, keeps count of what its participant has taken and not said to be done.
 QueueResult queue_get(const QueueDesk& desk, unsigned char* out, uint32_t room, uint32_t max, Seat* seat,
-                      bool counts, uint32_t* units, platform::Failure* failed);
+                      Seat* taker, uint32_t* units, platform::Failure* failed);
 /// Whether a put of so many units, or a get, might succeed now: a glance, for those who spin.
 bool queue_may_put(const QueueDesk& desk, uint32_t units);
 inline bool queue_may_get(const QueueDesk& desk) {

@@ -18,16 +18,20 @@ napi_value result_value(napi_env env, QueueResult result, uint32_t units, const 
   return uint32(env, static_cast<uint32_t>(result) | units << 3);
 }
 
-/// What the slow forms have in common: a seat to stand in line with, and whether to spin first.
+/// How a call goes on where it would have to wait: native/message-binding.ts's How.
+enum How : uint32_t { kStands = 1, kSpins = 2, kCounts = 4 };
+
+/// (…, how?, seat?)
 struct Slow {
+  uint32_t how = 0;
   Seat* seat = nullptr;
-  bool spin = false;
   template <size_t N>
   Slow(napi_env env, const Args<N>& a, size_t from) {
     if (a.count <= from) return;
-    seat = &seat_at(process_arena(), to_uint32(env, a[from]));
-    spin = to_bool(env, a[from + 1]);
+    how = to_uint32(env, a[from]);
+    seat = &seat_at(process_arena(), to_uint32(env, a[from + 1]));
   }
+  Seat* stands() const { return how & kStands ? seat : nullptr; }
 };
 
 // messageBuffers() → [out, in]: the same ones for good
@@ -89,7 +93,7 @@ napi_value close_queue(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// queuePut(id, units, seat?, spin?): what lies in the first of the buffers
+// queuePut(id, units, how?, seat?): what lies in the first of the buffers
 napi_value put(napi_env env, napi_callback_info info) {
   Args<4> a(env, info);
   const Messages& m = self(a.data);
@@ -98,25 +102,22 @@ napi_value put(napi_env env, napi_callback_info info) {
   const Slow slow(env, a, 2);
   platform::Failure failed;
   uint32_t done = 0;
-  if (slow.spin && spin_until([&] { return queue_may_put(desk, units); })) {
-    const auto result = queue_put(desk, m.out, units, nullptr, &done, &failed);
-    if (result != QueueResult::waits) return result_value(env, result, done, failed);
-  }
-  return result_value(env, queue_put(desk, m.out, units, slow.seat, &done, &failed), done, failed);
+  if (slow.how & kSpins) spin_until([&] { return queue_may_put(desk, units); });
+  return result_value(env, queue_put(desk, m.out, units, slow.stands(), &done, &failed), done, failed);
 }
 
-// queueGet(id, max, counts, seat?, spin?): into the second; with `counts` there is a seat
+// queueGet(id, max, how?, seat?): into the second
 napi_value get(napi_env env, napi_callback_info info) {
-  Args<5> a(env, info);
+  Args<4> a(env, info);
   const Messages& m = self(a.data);
   const QueueDesk desk = m.desk(to_uint32(env, a[0]));
   const uint32_t max = to_uint32(env, a[1]);
-  const Slow slow(env, a, 3);
-  const bool counts = a.count > 2 && to_bool(env, a[2]);
+  const Slow slow(env, a, 2);
   platform::Failure failed;
   uint32_t units = 0;
-  if (slow.spin && !queue_may_get(desk)) spin_until([&] { return queue_may_get(desk); });
-  const auto result = queue_get(desk, m.in, kRecordUnitsMax, max, slow.seat, counts, &units, &failed);
+  if (slow.how & kSpins) spin_until([&] { return queue_may_get(desk); });
+  const auto result = queue_get(desk, m.in, kRecordUnitsMax, max, slow.stands(),
+                                slow.how & kCounts ? slow.seat : nullptr, &units, &failed);
   return result_value(env, result, units, failed);
 }
 
@@ -141,13 +142,13 @@ napi_value done(napi_env env, napi_callback_info info) {
   return boolean(env, queue_done(desk, &seat_at(process_arena(), to_uint32(env, a[1]))));
 }
 
-// queueJoin(id, seat?) → result, and how many were lost
+// queueJoin(id, how?, seat?) → result, and how many were lost
 napi_value join(napi_env env, napi_callback_info info) {
   Args<3> a(env, info);
   const QueueDesk desk = self(a.data).desk(to_uint32(env, a[0]));
   const Slow slow(env, a, 1);
   uint32_t lost = 0;
-  return result_value(env, queue_join(desk, slow.seat, &lost), lost, {});
+  return result_value(env, queue_join(desk, slow.stands(), &lost), lost, {});
 }
 
 // queueShut(id, discard)

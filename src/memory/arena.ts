@@ -130,6 +130,11 @@ export function ownOwnerId(): number {
   return me;
 }
 
+/** What a reference says of the object in a slot: its generation and kind (native/core/ring.h). */
+export function headerOf(slot: number): number {
+  return (slotWords[slot * wordsPerSlot + headerWord]! & ~0x80) >>> 0;
+}
+
 /** Gives back what participants that have died held: after a child was reaped, and whenever a leak must not wait. */
 export function sweepDead(): void {
   if (me !== 0) native.sweep();
@@ -255,6 +260,14 @@ export class Reference {
     return new Reference(slot, kind);
   }
 
+  /** One more user of what lies in a slot that this environment holds. */
+  static ofHeld(slot: number, kind: number): Reference {
+    const known = Reference.#open.get(slot);
+    if (!Reference.isOpen(slot)) return new Reference(slot, kind);
+    known!.#count++;
+    return known!;
+  }
+
   /** A new object with bytes of its own, all zero. */
   static createBlock(kind: number, detail: number, bytes: number, what: string): Reference {
     ensureArena();
@@ -268,6 +281,12 @@ export class Reference {
   static openAgain(): void {
     for (const { slot, generation, kind } of Reference.#open.values())
       native.openObject(slot, generation, kind);
+  }
+
+  /** Whether a handle of this environment has the object that is in a slot now. */
+  static isOpen(slot: number): boolean {
+    const known = Reference.#open.get(slot);
+    return known !== undefined && known.generation === headerOf(slot) >>> 8;
   }
 
   /** Whether something of this environment is held: see LocalState. */

@@ -29,6 +29,11 @@ export interface Layout {
   readonly kindCondition: number;
   readonly kindBarrier: number;
   readonly kindEvent: number;
+  readonly kindQueue: number;
+  readonly kindRing: number;
+  readonly kindPipe: number;
+  readonly kindPipeEnd: number;
+  readonly kindParcel: number;
   readonly ownerMask: number;
   readonly abandonedOwner: number;
 }

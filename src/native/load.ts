@@ -5,11 +5,12 @@ import { fileURLToPath } from 'node:url';
 import { MultiprocessingError } from '../errors.js';
 import type { ArenaBinding } from './arena-binding.js';
 import type { ForkBinding } from './fork-binding.js';
+import type { MessageBinding } from './message-binding.js';
 import type { MonitorBinding } from './monitor-binding.js';
 import type { ProcessBinding } from './process-binding.js';
 import type { SegmentBinding } from './segment-binding.js';
 
-export type Binding = ArenaBinding & ForkBinding & MonitorBinding & ProcessBinding & SegmentBinding;
+export type Binding = ArenaBinding & ForkBinding & MessageBinding & MonitorBinding & ProcessBinding & SegmentBinding;
 
 const require = createRequire(import.meta.url);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');

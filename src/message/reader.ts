@@ -1,0 +1,137 @@
+/** Reading records: the value, or bytes, with the objects and blocks they refer to. */
+import { Decoder, type Surroundings } from '../codec/decoder.js';
+import { Memory } from '../codec/memory.js';
+import { MultiprocessingError } from '../errors.js';
+import { Reference } from '../memory/arena.js';
+import { orFail } from '../native/failure.js';
+import { native } from '../native/load.js';
+import { type Handle, openHandle } from '../transfer/handle.js';
+import { openReceived } from './blocks.js';
+import {
+  countMax,
+  headBytes,
+  largeShift,
+  meta,
+  padded,
+  referenceBytes,
+  referencesShift,
+  trailerBytes,
+} from './record.js';
+
+
+const nothing: Surroundings = { shared: [], large: [] };
+
+export class MessageReader {
+  readonly #decoder = new Decoder();
+
+  /** Where the record at `start` ends. */
+  end(memory: Memory, start: number): number {
+    const length = memory.view.getUint32(start, true);
+    const flags = memory.view.getUint32(start + 4, true);
+    const references =
+      (flags >>> referencesShift) + ((flags >>> largeShift) & countMax) + ((flags & meta.inParcel) >> 2);
+    return (
+      start + headBytes + ((flags & meta.inParcel) !== 0 ? 0 : padded(length)) + references * referenceBytes
+    );
+  }
+
+  /**
+   * The value of the record at `start`, whose references this environment holds by now. Bytes come as a Buffer.
+   * @throws MultiprocessingError `ERR_MP_DAMAGED`
+   */
+  read(memory: Memory, start: number, shared: boolean, what: string): unknown {
+    const flags = memory.view.getUint32(start + 4, true);
+    const at = start + headBytes;
+    const length = memory.view.getUint32(start, true);
+    if (flags === 0) return this.#decoder.decode(memory, at, at + length, nothing);
+    return this.#readRest(memory, at, length, flags, shared, what);
+  }
+
+  /** Whether the record at `start` is one of bytes. */
+  isBytes(memory: Memory, start: number): boolean {
+    return (memory.view.getUint32(start + 4, true) & meta.rawBytes) !== 0;
+  }
+
+  #readRest(memory: Memory, at: number, length: number, flags: number, shared: boolean, what: string): unknown {
+    const { slots, parcel, large } = referencesAt(memory, at, length, flags);
+    try {
+      let payload = memory;
+      let from = at;
+      if (parcel !== null) {
+        if (native.parcelBytes(parcel) < length) throw damaged(what);
+        payload = new Memory(readInto(parcel, new ArrayBuffer(length), what));
+        from = 0;
+      }
+      if ((flags & meta.rawBytes) !== 0) return Buffer.copyBytesFrom(payload.bytes, from, length);
+      let end = from + length;
+      let objects: readonly object[] = [];
+      if ((flags & meta.handles) !== 0) {
+        if (length < trailerBytes) throw damaged(what);
+        const listEnd = end - trailerBytes;
+        const mainBytes = payload.view.getFloat64(listEnd, true);
+        if (!(Number.isInteger(mainBytes) && mainBytes >= 0 && from + padded(mainBytes) <= listEnd))
+          throw damaged(what);
+        const handles = this.#decoder.decode(payload, from + padded(mainBytes), listEnd, nothing);
+        objects = openAll(handles, what);
+        end = from + mainBytes;
+      }
+      const buffers = large.map((slot) =>
+        shared
+          ? openReceived(slot, what)
+          : readInto(slot, newBuffer(native.parcelBytes(slot), what), what),
+      );
+      return this.#decoder.decode(payload, from, end, { shared: objects, large: buffers });
+    } finally {
+      // What nobody here has opened, or has opened before, is not ours by this message.
+      for (const slot of slots) if (!Reference.isOpen(slot)) native.closeObject(slot);
+    }
+  }
+}
+
+function referencesAt(
+  memory: Memory,
+  at: number,
+  length: number,
+  flags: number,
+): { slots: number[]; parcel: number | null; large: number[] } {
+  const inParcel = (flags & meta.inParcel) !== 0;
+  const blocks = (flags >>> largeShift) & countMax;
+  const count = (inParcel ? 1 : 0) + blocks + (flags >>> referencesShift);
+  const from = at + (inParcel ? 0 : padded(length));
+  const slots: number[] = [];
+  for (let i = 0; i < count; i++) slots.push(memory.view.getUint32(from + i * referenceBytes, true));
+  const first = inParcel ? 1 : 0;
+  return { slots, parcel: inParcel ? slots[0]! : null, large: slots.slice(first, first + blocks) };
+}
+
+function readInto(slot: number, buffer: ArrayBuffer, what: string): ArrayBuffer {
+  orFail('ERR_MP_MEMORY', `${what}: a large message cannot be read`, () => {
+    native.readParcel(slot, new Uint8Array(buffer), 0);
+  });
+  return buffer;
+}
+
+function newBuffer(bytes: number, what: string): ArrayBuffer {
+  try {
+    return new ArrayBuffer(bytes);
+  } catch (cause) {
+    throw new MultiprocessingError(
+      'ERR_MP_MEMORY',
+      `${what}: there is no memory for ${bytes} bytes of this message; take it with { shared: true }`,
+      { cause },
+    );
+  }
+}
+
+function openAll(handles: unknown, what: string): object[] {
+  if (!Array.isArray(handles)) throw damaged(what);
+  return (handles as unknown[]).map((handle) => {
+    if (typeof handle !== 'object' || handle === null || typeof (handle as Handle).multiproc !== 'string')
+      throw damaged(what);
+    return openHandle(handle as Handle);
+  });
+}
+
+function damaged(what: string): MultiprocessingError {
+  return new MultiprocessingError('ERR_MP_DAMAGED', `${what}: a message cannot be read: its parts do not fit`);
+}

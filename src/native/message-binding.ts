@@ -1,0 +1,47 @@
+/** The addon's functions for queues, pipes and parcels (native/node/queue.cc, pipe.cc, parcels.cc). */
+
+/** native/core/queue.h's QueueResult: the low three bits of what the calls below return; above them how many units moved. */
+export const QueueResult = { done: 0, waits: 1, shut: 2, tooLarge: 3, damaged: 4 } as const;
+export type QueueResult = (typeof QueueResult)[keyof typeof QueueResult];
+
+/** How a call on a queue goes on where it would have to wait. */
+export const How = {
+  /** The seat stands in line. */
+  stands: 1,
+  /** It looks some microseconds longer first. */
+  spins: 2,
+  /** The seat counts what its participant has taken: of a JoinableQueue. */
+  counts: 4,
+} as const;
+
+export interface MessageBinding {
+  /** The records to be put, and those that were got. The same buffers for good. */
+  messageBuffers(): [put: ArrayBuffer, got: ArrayBuffer];
+
+  /** Of a fresh block. */
+  initQueue(ring: number, maxItems: number, maxBytes: number): void;
+  /** An id for the calls below. The environment holds both objects until closeQueue. */
+  openQueue(index: number, ring: number): number;
+  closeQueue(id: number): void;
+  /** Puts the records that lie in the first buffer. */
+  queuePut(id: number, units: number, how?: number, seat?: number): number;
+  /** Gets up to `max` messages into the second buffer. */
+  queueGet(id: number, max: number, how?: number, seat?: number): number;
+  /** Whether there is a message, now or within some microseconds. */
+  queueSpin(id: number): boolean;
+  queueWithdraw(id: number, seat: number): void;
+  /** False: there is no message that was got and not dealt with. */
+  queueDone(id: number, seat: number): boolean;
+  /** The units are how many messages were lost. */
+  queueJoin(id: number, how?: number, seat?: number): number;
+  queueShut(id: number, discard: boolean): void;
+  /** Length, maxItems, bytes, maxBytes, whether shut, the ring's bytes. */
+  queueFacts(id: number): [number, number, number, number, number, number];
+  queueLength(id: number): number;
+
+  /** A block with these bytes: its slot. */
+  createParcel(bytes: Uint8Array): number;
+  /** Fills `target` with a parcel's bytes from `from` on. */
+  readParcel(slot: number, target: Uint8Array, from: number): void;
+  parcelBytes(slot: number): number;
+}

@@ -1,0 +1,233 @@
+/** What one environment has of a queue: its two objects, its id for native code, and who waits for it here. */
+import { MultiprocessingError, ShutDownError } from '../errors.js';
+import type { Reference } from '../memory/arena.js';
+import { incoming, out } from '../message/buffers.js';
+import { MessageReader } from '../message/reader.js';
+import { recordBytesMax } from '../message/record.js';
+import { MessageWriter } from '../message/writer.js';
+import { orFail } from '../native/failure.js';
+import { native } from '../native/load.js';
+import { How, QueueResult } from '../native/message-binding.js';
+import type { LocalState, SyncState } from '../sync/sync-handle.js';
+import { QueueLine } from './queue-line.js';
+
+const unitBytes = 8;
+
+const writer = new MessageWriter();
+const reader = new MessageReader();
+let writing = false;
+
+/** What is in the buffer now. */
+const copied = (from = 0, to = out.bytes.length): Uint8Array => new Uint8Array(out.bytes.subarray(from, to));
+
+/** Records that are to be put when there is room for them. */
+export interface Packed {
+  bytes: Uint8Array;
+  /** Gives up what the records refer to: they are in the queue, or never will be. */
+  readonly settle: () => void;
+}
+
+export class QueueState implements LocalState, SyncState {
+  readonly reference: Reference;
+  readonly ring: Reference;
+  readonly id: number;
+  /** Of a JoinableQueue: what is got is to be said to be done. */
+  readonly counts: boolean;
+  readonly className: string;
+  readonly getters: QueueLine;
+  readonly putters: QueueLine;
+  readonly joiners: QueueLine;
+
+  private constructor(reference: Reference, ring: Reference, className: string) {
+    this.reference = reference;
+    this.ring = ring;
+    this.counts = className === 'JoinableQueue';
+    this.className = className;
+    this.id = orFail('ERR_MP_MEMORY', `this ${className} cannot be opened`, () =>
+      native.openQueue(reference.slot, ring.slot),
+    );
+    const settle = (): void => {
+      reference.settle();
+    };
+    this.getters = new QueueLine(reference.slot, this.id, settle);
+    this.putters = new QueueLine(reference.slot, this.id, settle);
+    this.joiners = new QueueLine(reference.slot, this.id, settle);
+  }
+
+  /** The state of a queue, which takes the two counts over. */
+  static of(reference: Reference, ring: Reference, className: string): QueueState {
+    const known = reference.local;
+    if (known instanceof QueueState) {
+      ring.release();
+      return known;
+    }
+    return (reference.local = new QueueState(reference, ring, className));
+  }
+
+  get mustStay(): boolean {
+    return this.#lines.some((line) => line.waiting > 0);
+  }
+
+  leave(): void {
+    for (const line of this.#lines) line.leave();
+    native.closeQueue(this.id);
+    this.ring.release();
+  }
+
+  forked(): void {
+    for (const line of this.#lines) line.forked();
+  }
+
+  failRequests(handle: object, reason: () => unknown): void {
+    for (const line of this.#lines) line.failAll(handle, reason);
+  }
+
+  get #lines(): readonly QueueLine[] {
+    return [this.getters, this.putters, this.joiners];
+  }
+
+  /**
+   * Puts a value, unless there is no room for it now, or somebody here waits for room: then it is packed if that is wanted.
+   * True: it is in the queue.
+   */
+  tryPut(value: unknown, what: string, pack: boolean): boolean | Packed {
+    if (writing) return this.#putInside(value, what, pack);
+    writing = true;
+    try {
+      return this.#put(writer, writer.write(value, out, 0, recordBytesMax, ''), what, pack);
+    } finally {
+      writing = false;
+      writer.settle();
+    }
+  }
+
+  /** A getter of a value that is being written puts something itself. */
+  #putInside(value: unknown, what: string, pack: boolean): boolean | Packed {
+    const inner = new MessageWriter();
+    const saved = copied();
+    try {
+      return this.#put(inner, inner.write(value, out, 0, recordBytesMax, ''), what, pack);
+    } finally {
+      inner.settle();
+      out.bytes.set(saved);
+    }
+  }
+
+  #put(from: MessageWriter, end: number, what: string, pack: boolean): boolean | Packed {
+    const code = this.putters.waiting > 0 ? QueueResult.waits : native.queuePut(this.id, end / unitBytes) & 7;
+    if (code === QueueResult.done) return true;
+    if (code !== QueueResult.waits) throw this.failure(code, what);
+    return pack && { bytes: copied(0, end), settle: from.keep() };
+  }
+
+  /**
+   * Puts values one after the other, many with one call. True: all are in the queue. Else what is packed is to be put before
+   * this is called again.
+   */
+  putSome(values: Remaining, what: string): true | Packed {
+    for (;;) {
+      const outer = writing;
+      const saved = outer ? copied() : null;
+      const from = outer ? new MessageWriter() : writer;
+      writing = true;
+      try {
+        const end = values.write(from);
+        if (end === 0) return true;
+        const code = this.putters.waiting > 0 ? QueueResult.waits : native.queuePut(this.id, end / unitBytes);
+        if ((code & 7) === QueueResult.waits)
+          return { bytes: copied((code >>> 3) * unitBytes, end), settle: from.keep() };
+        if ((code & 7) !== QueueResult.done) throw this.failure(code & 7, what);
+      } finally {
+        writing = outer;
+        from.settle();
+        if (saved !== null) out.bytes.set(saved);
+      }
+    }
+  }
+
+  /** Puts what was packed, as far as there is room. True: all of it is in the queue. */
+  putPacked(packed: Packed, seat: number, how: number, what: string): boolean {
+    const saved = writing ? copied() : null;
+    out.bytes.set(packed.bytes);
+    const code = native.queuePut(this.id, packed.bytes.length / unitBytes, how, seat);
+    if (saved !== null) out.bytes.set(saved);
+    packed.bytes = packed.bytes.subarray((code >>> 3) * unitBytes);
+    if ((code & 7) === QueueResult.waits) return false;
+    packed.settle();
+    if ((code & 7) !== QueueResult.done) throw this.failure(code & 7, what);
+    return true;
+  }
+
+  /** A message, or null if there is none now. */
+  tryGet(shared: boolean, what: string): { value: unknown } | null {
+    const code = this.counts
+      ? native.queueGet(this.id, 1, How.counts, this.getters.seat)
+      : native.queueGet(this.id, 1);
+    return this.#got(code) ? { value: reader.read(incoming, 0, shared, what) } : this.#none(code, what);
+  }
+
+  /** Up to `max` messages, as many as a native call gives at once; null if there is none now. `how`, `seat`: to wait. */
+  getSome(max: number, shared: boolean, what: string, how = 0, seat = 0): unknown[] | null {
+    const code = this.counts
+      ? native.queueGet(this.id, max, how | How.counts, how === 0 ? this.getters.seat : seat)
+      : native.queueGet(this.id, max, how, seat);
+    if (!this.#got(code)) return this.#none(code, what);
+    const values: unknown[] = [];
+    const end = (code >>> 3) * unitBytes;
+    for (let at = 0; at < end; at = reader.end(incoming, at)) values.push(reader.read(incoming, at, shared, what));
+    return values;
+  }
+
+  #got(code: number): boolean {
+    return (code & 7) === QueueResult.done;
+  }
+
+  #none(code: number, what: string): null {
+    if ((code & 7) === QueueResult.waits) return null;
+    throw this.failure(code & 7, what);
+  }
+
+  failure(code: number, what: string): MultiprocessingError {
+    if (code === QueueResult.shut) return new ShutDownError(`${what}: this ${this.className} was shut down`);
+    if (code === QueueResult.tooLarge) {
+      const [, , , maxBytes] = native.queueFacts(this.id);
+      return new MultiprocessingError(
+        'ERR_MP_MESSAGE_SIZE',
+        `${what}: this message is larger than the ${maxBytes} bytes that this ${this.className} holds at most; ` +
+          'make it with a larger { maxBytes }',
+      );
+    }
+    return new MultiprocessingError(
+      'ERR_MP_DAMAGED',
+      `${what}: the memory of this ${this.className} is damaged: some process of this tree has overwritten it`,
+    );
+  }
+}
+
+/** Values that have yet to be put. */
+export class Remaining {
+  readonly #values: Iterator<unknown>;
+  /** Taken from the iterator, but not written: there was no room. */
+  #next: { readonly value: unknown } | null = null;
+
+  constructor(values: Iterable<unknown>) {
+    this.#values = values[Symbol.iterator]();
+  }
+
+  /** Writes the records of as many as have room in the buffer. Returns where they end; 0: all had been written. */
+  write(writer: MessageWriter): number {
+    for (let end = 0; ; ) {
+      this.#next ??= this.#take();
+      if (this.#next === null) return end;
+      const stop = writer.write(this.#next.value, out, end, recordBytesMax, '');
+      if (stop < 0) return end;
+      this.#next = null;
+      end = stop;
+    }
+  }
+
+  #take(): { readonly value: unknown } | null {
+    const next = this.#values.next();
+    return next.done === true ? null : { value: next.value };
+  }
+}

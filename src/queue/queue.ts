@@ -1,0 +1,534 @@
+import { inspect } from 'node:util';
+import { EmptyError, FullError, MultiprocessingError, ShutDownError, TimeoutError } from '../errors.js';
+import { type Address, damaged, Reference } from '../memory/arena.js';
+import { rangeError, show, typeError } from '../native/arguments.js';
+import { native } from '../native/load.js';
+import { QueueResult } from '../native/message-binding.js';
+import { SyncHandle, openObject, type SyncAddress } from '../sync/sync-handle.js';
+import { waitLater } from '../sync/wait-later.js';
+import {
+  parseSyncWait,
+  parseWait,
+  type SyncWaitOptions,
+  type Wait,
+  type WaitOptions,
+} from '../sync/wait-options.js';
+import { grant, type Handle, pin, registerKind, toHandle } from '../transfer/handle.js';
+import type { Attempt, LineTask, QueueLine } from './queue-line.js';
+import { type Packed, QueueState, Remaining } from './queue-state.js';
+
+export interface QueueOptions {
+  /** How many bytes of messages it holds at most, those of large arrays included; 256 MiB by default. More than that wait. */
+  maxBytes?: number;
+  /**
+   * How many bytes of shared memory its ring has, a power of two; 1 MiB by default. Small messages lie there; what is longer
+   * than 64 KiB has memory of its own.
+   */
+  ringBytes?: number;
+}
+
+export interface GetOptions extends WaitOptions {
+  /**
+   * Large typed arrays (from 64 KiB on) are not copied out of shared memory, but used where they lie, until they are collected.
+   * Sending one again costs no copy either: then both sides use the same memory.
+   */
+  shared?: boolean | undefined;
+}
+export interface SyncGetOptions extends SyncWaitOptions {
+  /** As of {@link GetOptions}. */
+  shared?: boolean | undefined;
+}
+
+const { layout } = native;
+const blockHead = 128;
+const ringDefault = 1 << 20;
+const ringLeast = 1 << 12;
+const ringMost = 1 << 30;
+const bytesDefault = 256 << 20;
+const itemsMost = 2 ** 31 - 1;
+const done = Promise.resolve();
+
+/**
+ * A queue between processes and threads: many may put, many may get; what one puts comes in the order in which it put it.
+ *
+ * put() serialises inside the call, as structuredClone() would copy; shared objects travel as what they are. A message is in
+ * the queue when put() is done, and stays there although its sender ends. It is bounded: who puts more than it holds waits.
+ */
+export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncIterable<T> {
+  /**
+   * @param maxsize how many messages it holds at most; 0 or less: as many as its bytes allow
+   * @throws RangeError, MultiprocessingError `ERR_MP_MEMORY`
+   */
+  constructor(maxsize?: number, options?: QueueOptions);
+  /** @internal */
+  constructor(state: QueueState);
+  constructor(given: unknown = 0, options?: unknown) {
+    super(given instanceof QueueState ? given : create(new.target.className, given, options));
+  }
+
+  /** @internal */
+  protected static readonly className: string = 'Queue';
+
+  protected override get kindName(): string {
+    return 'Queue';
+  }
+
+  /** How many messages it holds at most; 0: as many as its bytes allow. */
+  get maxsize(): number {
+    return native.queueFacts(this.opened('maxsize').id)[1];
+  }
+
+  /**
+   * Puts a value, waiting for room without blocking the event loop. It is copied inside the call: it may change afterwards.
+   * @throws FullError after `timeout`, ShutDownError after shutdown(), ClosedError, the signal's reason; MultiprocessingError
+   * `ERR_MP_CLONE` with the path of what cannot be cloned, `ERR_MP_MESSAGE_SIZE`, `ERR_MP_MEMORY`
+   */
+  put(value: T, options?: number | WaitOptions): Promise<void> {
+    const what = this.#what('put()');
+    try {
+      const state = this.opened('put()');
+      const wait = options === undefined ? forever : checked(parseWait(options, what));
+      const packed = state.tryPut(value, what, true);
+      return packed === true ? done : this.#putLater(state, packed as Packed, wait, what);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /** Puts a value, blocking this thread until there is room. As {@link put}; InterruptedError. */
+  putSync(value: T, options?: number | SyncWaitOptions): void {
+    const what = this.#what('putSync()');
+    const state = this.opened('putSync()');
+    const { timeout } = options === undefined ? forever : parseSyncWait(options, what);
+    const packed = state.tryPut(value, what, true);
+    if (packed !== true) this.#putBlocking(state, packed as Packed, timeout, what);
+  }
+
+  /** Puts a value if there is room now, and nobody here waits for it; false if not. */
+  tryPut(value: T): boolean {
+    return this.opened('tryPut()').tryPut(value, this.#what('tryPut()'), false) as boolean;
+  }
+
+  /**
+   * Puts values one after the other, many at a time; others may put in between. Takes them from the iterable as there is room.
+   * @throws as put(); what has been put then stays
+   */
+  async putMany(values: Iterable<T>, options?: number | WaitOptions): Promise<void> {
+    const what = this.#what('putMany()');
+    const remaining = remainingOf(values, what);
+    const wait = checked(parseWait(options, what));
+    const deadline = performance.now() + wait.timeout;
+    for (;;) {
+      const packed = this.opened('putMany()').putSome(remaining, what);
+      if (packed === true) return;
+      const timeout = Math.max(0, deadline - performance.now());
+      await this.#putLater(this.opened('putMany()'), packed, { ...wait, timeout }, what);
+    }
+  }
+
+  /** The same, blocking this thread while there is no room. */
+  putManySync(values: Iterable<T>, options?: number | SyncWaitOptions): void {
+    const what = this.#what('putManySync()');
+    const remaining = remainingOf(values, what);
+    const deadline = performance.now() + parseSyncWait(options, what).timeout;
+    for (;;) {
+      const state = this.opened('putManySync()');
+      const packed = state.putSome(remaining, what);
+      if (packed === true) return;
+      this.#putBlocking(state, packed, Math.max(0, deadline - performance.now()), what);
+    }
+  }
+
+  /**
+   * Gets a message, waiting for one without blocking the event loop, which is kept alive meanwhile.
+   * @throws EmptyError after `timeout`, ShutDownError when it was shut down and nothing is left, ClosedError, the signal's reason
+   */
+  get(options?: number | GetOptions): Promise<T> {
+    const what = this.#what('get()');
+    try {
+      const state = this.opened('get()');
+      const wait = options === undefined ? forever : checked(parseWait(options, what));
+      const shared = sharedOf(options, what);
+      const got = state.getters.waiting === 0 ? state.tryGet(shared, what) : null;
+      if (got !== null) return Promise.resolve(got.value as T);
+      return this.#getLater<T>(state, wait, what, (how, seat) => {
+        const values = state.getSome(1, shared, what, how, seat);
+        return values === null ? null : { value: values[0] as T };
+      });
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /** Gets a message, blocking this thread until there is one. As {@link get}; InterruptedError. */
+  getSync(options?: number | SyncGetOptions): T {
+    const what = this.#what('getSync()');
+    const state = this.opened('getSync()');
+    const { timeout } = options === undefined ? forever : parseSyncWait(options, what);
+    const shared = sharedOf(options, what);
+    const got = state.tryGet(shared, what);
+    if (got !== null) return got.value as T;
+    return this.#getBlocking(state, 1, shared, timeout, what)[0] as T;
+  }
+
+  /** Gets a message if there is one now: `{ value }`, or null. @throws ShutDownError when it was shut down and nothing is left */
+  tryGet(options?: Pick<GetOptions, 'shared'>): { value: T } | null {
+    const what = this.#what('tryGet()');
+    return this.opened('tryGet()').tryGet(sharedOf(options, what), what) as { value: T } | null;
+  }
+
+  /**
+   * Gets up to `n` messages: what is there, at least one, for which it waits as get() does.
+   * @throws as get()
+   */
+  getMany(n: number, options?: number | GetOptions): Promise<T[]> {
+    const what = this.#what('getMany()');
+    try {
+      const state = this.opened('getMany()');
+      checkCount(n, what);
+      const wait = checked(parseWait(options, what));
+      const shared = sharedOf(options, what);
+      const got = state.getters.waiting === 0 ? state.getSome(n, shared, what) : null;
+      if (got !== null) return Promise.resolve(this.#fill(state, got, n, shared, what) as T[]);
+      return this.#getLater<T[]>(state, wait, what, (how, seat) => {
+        const values = state.getSome(n, shared, what, how, seat) as T[] | null;
+        return values === null ? null : { value: values };
+      });
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /** The same, blocking this thread until there is one. */
+  getManySync(n: number, options?: number | SyncGetOptions): T[] {
+    const what = this.#what('getManySync()');
+    const state = this.opened('getManySync()');
+    checkCount(n, what);
+    const { timeout } = parseSyncWait(options, what);
+    const shared = sharedOf(options, what);
+    const got = state.getSome(n, shared, what) ?? this.#getBlocking(state, n, shared, timeout, what);
+    return this.#fill(state, got, n, shared, what) as T[];
+  }
+
+  /** One native call gives no more than a buffer holds. */
+  #fill(state: QueueState, values: unknown[], n: number, shared: boolean, what: string): unknown[] {
+    while (values.length < n && native.queueLength(state.id) > 0) {
+      let more: unknown[] | null;
+      try {
+        more = state.getSome(n - values.length, shared, what);
+      } catch (error) {
+        if (error instanceof ShutDownError) break; // with what we have
+        throw error;
+      }
+      if (more === null) break;
+      values.push(...more);
+    }
+    return values;
+  }
+
+  /** The messages, until the queue is shut down and nothing is left. Leaving the loop leaves the queue as it is. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    for (;;) {
+      let value: T;
+      try {
+        value = await this.get();
+      } catch (error) {
+        if (error instanceof ShutDownError) return;
+        throw error;
+      }
+      yield value;
+    }
+  }
+
+  /** How many messages are in it: exact, at a moment during the call. */
+  qsize(): number {
+    return native.queueLength(this.opened('qsize()').id);
+  }
+
+  /** Whether there is nothing to get at this moment. */
+  empty(): boolean {
+    return native.queueLength(this.opened('empty()').id) === 0;
+  }
+
+  /** Whether `maxsize` messages are in it at this moment. Never, if it has none. */
+  full(): boolean {
+    const [length, maxsize] = native.queueFacts(this.opened('full()').id);
+    return maxsize > 0 && length >= maxsize;
+  }
+
+  /**
+   * No more is put from now on, by anybody: put() throws ShutDownError, and so does get() when nothing is left. Who waits is
+   * told at once. `immediate`: what is in it is dropped.
+   */
+  shutdown(options?: { immediate?: boolean | undefined }): void {
+    const what = this.#what('shutdown()');
+    const state = this.opened('shutdown()');
+    if (options !== undefined && (typeof options !== 'object' || (options as unknown) === null))
+      throw typeError(`${what}: expects { immediate }, not ${show(options)}`);
+    const immediate: unknown = options?.immediate ?? false;
+    if (typeof immediate !== 'boolean')
+      throw typeError(`${what}: immediate must be true or false, not ${show(immediate)}`);
+    native.queueShut(state.id, immediate);
+  }
+
+  override [toHandle](): Handle {
+    const { ring } = this.opened('share()');
+    return { ...super[toHandle](), ring: { ...ring.address, kind: ring.kind } } as Handle;
+  }
+  override [pin](): () => void {
+    const { reference, ring } = this.opened('share()');
+    const unpins = [reference.pin(), ring.pin()];
+    return () => {
+      for (const unpin of unpins) unpin();
+    };
+  }
+  override [grant](ownerId: number): void {
+    const { reference, ring } = this.opened('share()');
+    reference.grant(ownerId);
+    ring.grant(ownerId);
+  }
+
+  [inspect.custom](): string {
+    if (this.state === null) return `<${this.kindName} closed>`;
+    const [length, maxsize, , , shut] = native.queueFacts(this.state.id);
+    return `<${this.kindName} ${length}${maxsize > 0 ? `/${maxsize}` : ''}${shut ? ' shut down' : ''}>`;
+  }
+
+  #what(method: string): string {
+    return `${this.kindName}.${method}`;
+  }
+
+  #putLater(state: QueueState, packed: Packed, wait: Wait, what: string): Promise<void> {
+    return waitIn<void>(this, state.putters, wait, {
+      attempt: (how, seat) => (state.putPacked(packed, seat, how, what) ? { value: undefined } : null),
+      timedOut: () => new FullError(`${what}: no room within ${wait.timeout} ms`),
+      dropped: packed.settle,
+    });
+  }
+
+  #putBlocking(state: QueueState, packed: Packed, timeout: number, what: string): void {
+    let put = false;
+    try {
+      put = state.putters.wait((seat, how) => state.putPacked(packed, seat, how, what), timeout, what);
+    } finally {
+      if (!put) packed.settle();
+    }
+    if (!put) throw new FullError(`${what}: no room within ${timeout} ms`);
+  }
+
+  #getLater<R>(
+    state: QueueState,
+    wait: Wait,
+    what: string,
+    attempt: (how: number, seat: number) => { value: R } | null,
+  ): Promise<R> {
+    return waitIn<R>(this, state.getters, wait, {
+      attempt,
+      timedOut: () => new EmptyError(`${what}: no message within ${wait.timeout} ms`),
+      dropped: () => undefined,
+    });
+  }
+
+  #getBlocking(state: QueueState, n: number, shared: boolean, timeout: number, what: string): unknown[] {
+    let values: unknown[] | null = null;
+    const attempt: Attempt = (seat, how) => (values = state.getSome(n, shared, what, how, seat)) !== null;
+    if (!state.getters.wait(attempt, timeout, what))
+      throw new EmptyError(`${what}: no message within ${timeout} ms`);
+    return values!;
+  }
+}
+
+/** A queue whose messages are said to be done: `await queue.join()` waits until all that were put are. */
+export class JoinableQueue<T = unknown> extends Queue<T> {
+  /** @internal */
+  protected static override readonly className = 'JoinableQueue';
+
+  protected override get kindName(): string {
+    return 'JoinableQueue';
+  }
+
+  /**
+   * Says that one message that was got has been dealt with.
+   * @throws MultiprocessingError `ERR_MP_STATE` if that was said of all that were got
+   */
+  taskDone(): void {
+    const state = this.opened('taskDone()');
+    if (!native.queueDone(state.id, state.getters.seat)) {
+      throw new MultiprocessingError(
+        'ERR_MP_STATE',
+        'JoinableQueue.taskDone(): called more often than there were messages got: call it once for each',
+      );
+    }
+  }
+
+  /**
+   * Waits until every message ever put was got and said to be done, without blocking the event loop.
+   * @throws TimeoutError, ClosedError, the signal's reason; MultiprocessingError `ERR_MP_LOST` if some were got by somebody who
+   * died before it said so: told once
+   */
+  async join(options?: number | WaitOptions): Promise<void> {
+    const what = 'JoinableQueue.join()';
+    const state = this.opened('join()');
+    const wait = checked(parseWait(options, what));
+    await waitIn<void>(this, state.joiners, wait, {
+      attempt: (how, seat) => (joined(state, how, seat, what) ? { value: undefined } : null),
+      timedOut: () => new TimeoutError(`${what}: not all done within ${wait.timeout} ms`),
+      dropped: () => undefined,
+    });
+  }
+
+  /** The same, blocking this thread. */
+  joinSync(options?: number | SyncWaitOptions): void {
+    const what = 'JoinableQueue.joinSync()';
+    const state = this.opened('joinSync()');
+    const { timeout } = parseSyncWait(options, what);
+    if (!state.joiners.wait((seat, how) => joined(state, how, seat, what), timeout, what))
+      throw new TimeoutError(`${what}: not all done within ${timeout} ms`);
+  }
+}
+
+/** As a Queue without a limit; Python has it, for it can do without a thread. */
+export class SimpleQueue<T = unknown> extends Queue<T> {
+  constructor(options?: QueueOptions);
+  /** @internal */
+  constructor(state: QueueState);
+  constructor(given?: QueueState | QueueOptions) {
+    if (given instanceof QueueState) super(given);
+    else super(0, given);
+  }
+
+  /** @internal */
+  protected static override readonly className = 'SimpleQueue';
+
+  protected override get kindName(): string {
+    return 'SimpleQueue';
+  }
+}
+
+const forever: Wait = { timeout: Infinity };
+
+function checked(wait: Wait): Wait {
+  wait.signal?.throwIfAborted();
+  return wait;
+}
+
+interface Waiting<R> {
+  /** Tries: null if it is to wait on. */
+  readonly attempt: (how: number, seat: number) => { value: R } | null;
+  readonly timedOut: () => Error;
+  /** Called when the wait has ended in vain. */
+  readonly dropped: () => void;
+}
+
+function waitIn<R>(handle: object, line: QueueLine, wait: Wait, waiting: Waiting<R>): Promise<R> {
+  let task: LineTask | undefined;
+  const giveUp = (reason: unknown): void => {
+    if (line.remove(task!)) task!.fail(reason);
+  };
+  return waitLater<R>({
+    handle,
+    timeout: wait.timeout,
+    signal: wait.signal,
+    begin(later) {
+      task = {
+        handle,
+        attempt(seat, how) {
+          const got = waiting.attempt(how, seat);
+          if (got !== null) later.done(got.value);
+          return got !== null;
+        },
+        fail(reason) {
+          waiting.dropped();
+          later.fail(reason);
+        },
+      };
+      line.add(task);
+    },
+    timedOut() {
+      giveUp(waiting.timedOut());
+    },
+    aborted(_, reason) {
+      giveUp(reason);
+    },
+  });
+}
+
+function joined(state: QueueState, how: number, seat: number, what: string): boolean {
+  const code = native.queueJoin(state.id, how, seat);
+  if ((code & 7) === QueueResult.waits) return false;
+  const lost = code >>> 3;
+  if (lost === 0) return true;
+  throw new MultiprocessingError(
+    'ERR_MP_LOST',
+    `${what}: ${lost} message${lost === 1 ? ' was' : 's were'} got by a process or thread that ended before taskDone(): ` +
+      'nobody has dealt with that; all others are done',
+  );
+}
+
+function create(className: string, maxsize: unknown, options: unknown): QueueState {
+  const what = `new ${className}()`;
+  if (typeof maxsize !== 'number' || !(Number.isInteger(maxsize) || maxsize === Infinity))
+    throw typeError(`${what}: maxsize must be a whole number of messages, not ${show(maxsize)}`);
+  if (maxsize > itemsMost && maxsize !== Infinity)
+    throw rangeError(`${what}: maxsize must be at most ${itemsMost}, not ${maxsize}`);
+  if (options !== undefined && (typeof options !== 'object' || options === null))
+    throw typeError(`${what}: expects { maxBytes, ringBytes }, not ${show(options)}`);
+  const { maxBytes = bytesDefault, ringBytes = ringDefault } = (options ?? {}) as QueueOptions;
+  for (const [name, value] of Object.entries({ maxBytes, ringBytes }))
+    if (typeof value !== 'number') throw typeError(`${what}: ${name} must be a number of bytes, not ${show(value)}`);
+  if (!(maxBytes >= 1024 && maxBytes <= Number.MAX_SAFE_INTEGER))
+    throw rangeError(`${what}: maxBytes must be 1024 or more bytes, not ${maxBytes}`);
+  if (!(ringBytes >= ringLeast && ringBytes <= ringMost && Number.isInteger(Math.log2(ringBytes))))
+    throw rangeError(`${what}: ringBytes must be a power of two from ${ringLeast} to ${ringMost}, not ${ringBytes}`);
+  const ring = Reference.createBlock(layout.kindRing, 0, blockHead + ringBytes, what);
+  try {
+    const items = maxsize <= 0 || maxsize === Infinity ? 0 : maxsize;
+    native.initQueue(ring.slot, items, Math.floor(maxBytes));
+    return QueueState.of(Reference.create(layout.kindQueue, ring.slot), ring, className);
+  } catch (error) {
+    ring.release();
+    throw error;
+  }
+}
+
+function remainingOf(values: unknown, what: string): Remaining {
+  if (typeof (values as Iterable<unknown> | null | undefined)?.[Symbol.iterator] !== 'function')
+    throw typeError(`${what}: expects an iterable of values, not ${show(values)}`);
+  return new Remaining(values as Iterable<unknown>);
+}
+
+function checkCount(n: unknown, what: string): void {
+  if (typeof n !== 'number') throw typeError(`${what}: expects a number of messages, not ${show(n)}`);
+  if (!Number.isInteger(n) || n < 1) throw rangeError(`${what}: expects 1 or more messages, not ${n}`);
+}
+
+function sharedOf(options: unknown, what: string): boolean {
+  if (typeof options !== 'object' || options === null) return false;
+  const { shared } = options as GetOptions;
+  if (shared === undefined || typeof shared === 'boolean') return shared ?? false;
+  throw typeError(`${what}: shared must be true or false, not ${show(shared)}`);
+}
+
+interface QueueAddress extends SyncAddress {
+  readonly ring: Address;
+}
+
+function register(className: string, open: (state: QueueState) => object): void {
+  registerKind<QueueAddress>(className, (address) => {
+    const reference = openObject(address, layout.kindQueue, className);
+    try {
+      if (reference.local instanceof QueueState) {
+        return open(reference.local);
+      }
+      if (address.ring?.slot !== reference.detail) throw damaged(className);
+      const ring = Reference.open(address.ring, layout.kindRing, className);
+      return open(QueueState.of(reference, ring, className));
+    } catch (error) {
+      reference.release();
+      throw error;
+    }
+  });
+}
+register('Queue', (state) => new Queue(state));
+register('JoinableQueue', (state) => new JoinableQueue(state));
+register('SimpleQueue', (state) => new SimpleQueue(state));
