@@ -30,6 +30,7 @@ void drop_vanished(const Arena& arena, uint32_t index, LatchOwner as) {
 }  // namespace
 
 void bell_expect(const BellWait& wait) {
+  if (wait.awaited != nullptr) wait.awaited->store(1, std::memory_order_seq_cst);
   if (wait.sleeps == nullptr) return;
   const uint32_t mark = wait.value | 1;
   uint32_t latest = wait.sleeps->load(std::memory_order_seq_cst);
@@ -65,7 +66,7 @@ Outcome bell_wait(const BellWait& wait, int64_t deadline, Word* interrupt, bool 
   const uint32_t interrupts = interrupt ? interrupt->load(memory_order_acquire) : 0;
   const int64_t since = platform::monotonic_now();
   for (int64_t now = since;; now = platform::monotonic_now()) {
-    platform::Watch watch[2 + kPeersMax], peers[kPeersMax];
+    platform::Watch watch[4 + kPeersMax], peers[kPeersMax];
     const uint32_t peer_count = bell_peers(wait, peers);
     bell_expect(wait);
     if (bell_rung(wait)) return Outcome::acquired;
@@ -75,6 +76,8 @@ Outcome bell_wait(const BellWait& wait, int64_t deadline, Word* interrupt, bool 
       return Outcome::interrupted;
     uint32_t count = 0;
     watch[count++] = {&wait.word, wait.value};
+    for (const platform::Watch& w : wait.also)
+      if (w.word != nullptr) watch[count++] = w;
     if (interrupt) watch[count++] = {interrupt, interrupts};
     for (uint32_t i = 0; i < peer_count; i++) watch[count++] = peers[i];
     const int64_t wake_at = now + (platform::token_is_polled() ? kPolledCeilingNs : kParkCeilingNs);

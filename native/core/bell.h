@@ -28,12 +28,18 @@ struct BellWait {
   uint32_t value;  // what it was
   OwnerId me;
   Word* sleeps = nullptr;  // of an event: where to say that somebody sleeps (event.h, E2)
+  // Of a pipe's end (pipe.h):
+  Word* awaited = nullptr;       // a flag that says the same
+  platform::Watch also[2] = {};  // words that ring it as well
 };
 
 inline constexpr uint32_t kPeersMax = 40;
 
 inline bool bell_rung(const BellWait& wait) {
-  return wait.word.load(std::memory_order_acquire) != wait.value;
+  if (wait.word.load(std::memory_order_seq_cst) != wait.value) return true;
+  for (const platform::Watch& w : wait.also)
+    if (w.word != nullptr && w.word->load(std::memory_order_seq_cst) != w.value) return true;
+  return false;
 }
 /// To be called before each look that precedes a park.
 void bell_expect(const BellWait& wait);

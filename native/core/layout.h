@@ -244,7 +244,6 @@ static_assert(kSlotsOffset % kPage == 0 && kSlotsPerChunk * sizeof(Slot) % kPage
 #define MP_PIN(type, field, at, bytes) \
   static_assert(offsetof(type, field) == (at) && sizeof(type::field) == (bytes), #type "." #field " moved");
 MP_LAYOUT(MP_PIN)
-#undef MP_PIN
 static_assert(sizeof(SegmentHeader) == 64 && sizeof(ArenaHeader) == 64 && sizeof(HeapHeader) == 2560 &&
               sizeof(Participant) == 192 && sizeof(Slot) == 64);
 

@@ -98,10 +98,7 @@ struct alignas(64) Seat {
   PIN(Seat,          notified,             52,     4) \
   PIN(Seat,          blocked_on,           56,     8)
 // clang-format on
-#define MP_PIN(type, field, at, bytes) \
-  static_assert(offsetof(type, field) == (at) && sizeof(type::field) == (bytes), #type "." #field " moved");
 MP_MONITOR_LAYOUT(MP_PIN)
-#undef MP_PIN
 static_assert(sizeof(Monitor) == sizeof(Slot) && sizeof(Seat) == sizeof(Slot));
 static_assert(offsetof(Seat, blocked_on) == offsetof(Slot, blocked_on));
 static_assert(offsetof(Monitor, latch) == offsetof(Slot, word) &&

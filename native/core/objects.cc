@@ -3,6 +3,7 @@
 #include "core/blocks.h"
 #include "core/keepers.h"
 #include "core/participants.h"
+#include "core/pipe.h"
 #include "core/point.h"
 
 namespace mp {
@@ -102,6 +103,7 @@ void free_from(const Arena& arena, uint32_t holder_slot, uint32_t index, uint64_
   else
     lower_hint(arena, index);
   const uint32_t kind = header_kind(header);
+  if (kind == kPipeEnd) pipe_end_freed(arena, index);
   if (kind == kQueue || kind == kPipe) keepers_sweep(arena, holder_slot);
 }
 

@@ -7,6 +7,7 @@
 #include "core/lock.h"
 #include "core/monitor.h"
 #include "core/objects.h"
+#include "core/pipe.h"
 #include "core/point.h"
 
 namespace mp {
@@ -30,7 +31,9 @@ void abandon(const Arena& arena, uint32_t index, OwnerId owner) {
     // Once it is ending its seats are out, and nobody waits for who has a latch in its name (T5).
     if (!(arena.participant(owner_slot(owner)).state.load(memory_order_acquire) & kEnding))
       monitor_drop(arena, index, owner, owner);
-  } else if (kind != kSeat && kind != kEvent && kind != kPipeEnd && kind != kParcel && kind != kRing) {
+  } else if (kind == kPipeEnd) {
+    pipe_end_abandon(arena, index, owner);
+  } else if (kind != kSeat && kind != kEvent && kind != kParcel && kind != kRing) {
     lock_abandon(arena.slot(index), owner);
   }
 }

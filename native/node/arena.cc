@@ -8,6 +8,8 @@
 #include "core/monitor.h"
 #include "core/objects.h"
 #include "core/participants.h"
+#include "core/pipe.h"
+#include "core/queue.h"
 #include "node/environment.h"
 #include "node/external_memory.h"
 
@@ -289,6 +291,7 @@ Napi::Object layout(Napi::Env env) {
 #define MP_EXPORT(type, field, at, bytes) fields.Set(#type "." #field, Napi::Number::New(env, at));
   MP_LAYOUT(MP_EXPORT)
   MP_MONITOR_LAYOUT(MP_EXPORT)
+  MP_PIPE_LAYOUT(MP_EXPORT)
 #undef MP_EXPORT
   o.Set("version", kLayoutVersion);
   o.Set("offsets", fields);
@@ -308,6 +311,9 @@ Napi::Object layout(Napi::Env env) {
   o.Set("kindPipe", Napi::Number::New(env, kPipe));
   o.Set("kindPipeEnd", Napi::Number::New(env, kPipeEnd));
   o.Set("kindParcel", Napi::Number::New(env, kParcel));
+  o.Set("pipeBlockBytes", Napi::Number::New(env, sizeof(PipeBlock)));
+  o.Set("pipeRingBytes", Napi::Number::New(env, sizeof(PipeRing)));
+  o.Set("queueBlockBytes", Napi::Number::New(env, sizeof(QueueBlock)));
   o.Set("ownerMask", Napi::Number::New(env, kOwnerMask));
   o.Set("abandonedOwner", Napi::Number::New(env, kAbandoned));
   return o;

@@ -13,8 +13,9 @@ namespace mp::node {
 
 inline constexpr uint32_t kMessageBytes = kRecordUnitsMax * kUnit;
 
+/// An open queue or pipe.
 struct OpenRing {
-  uint32_t index = 0;           // of the queue; 0: closed
+  uint32_t index = 0;              // of the queue's monitor, or the pipe's block; 0: closed
   unsigned char* bytes = nullptr;  // of its block
   HeapPart part;
 };
@@ -33,5 +34,7 @@ struct Messages {
             *reinterpret_cast<QueueBlock*>(ring.bytes), environment->me};
   }
 };
+
+void init_pipe(napi_env env, napi_value exports, Messages* messages);
 
 }  // namespace mp::node

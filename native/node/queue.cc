@@ -69,8 +69,8 @@ napi_value init_queue(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// openQueue(index, ring) → an id for the calls below; the environment holds both objects until closeQueue
-napi_value open_queue(napi_env env, napi_callback_info info) {
+// openRing(index, block) → an id for the calls below; the environment holds both objects until closeRing
+napi_value open_ring(napi_env env, napi_callback_info info) {
   Args<2> a(env, info);
   Messages& m = self(a.data);
   const Slot& slot = process_arena().slot(to_uint32(env, a[1]));
@@ -84,8 +84,8 @@ napi_value open_queue(napi_env env, napi_callback_info info) {
   return uint32(env, id);
 }
 
-// closeQueue(id)
-napi_value close_queue(napi_env env, napi_callback_info info) {
+// closeRing(id)
+napi_value close_ring(napi_env env, napi_callback_info info) {
   Args<1> a(env, info);
   OpenRing& ring = self(a.data).rings[to_uint32(env, a[0])];
   heap_unmap(ring.part);
@@ -201,8 +201,8 @@ void init_queue(napi_env env, napi_value exports) {
   };
   add("messageBuffers", message_buffers);
   add("initQueue", init_queue);
-  add("openQueue", open_queue);
-  add("closeQueue", close_queue);
+  add("openRing", open_ring);
+  add("closeRing", close_ring);
   add("queuePut", put);
   add("queueGet", get);
   add("queueSpin", spin);
@@ -212,6 +212,7 @@ void init_queue(napi_env env, napi_value exports) {
   add("queueShut", shut);
   add("queueFacts", facts);
   add("queueLength", length);
+  init_pipe(env, exports, m);
 }
 
 }  // namespace mp::node

@@ -154,6 +154,8 @@ class WaiterThread {
       return;
     }
     add_watch({&bell.wait.word, bell.wait.value}, sleep.watches, &sleep.count);
+    for (const platform::Watch& w : bell.wait.also)
+      if (w.word != nullptr) add_watch(w, sleep.watches, &sleep.count);
     for (uint32_t i = 0; i < count && sleep.peer_count < platform::kWatchMax; i++)
       add_watch(peers[i], sleep.peers, &sleep.peer_count);
   }

@@ -19,7 +19,6 @@ import {
   largeShift,
   meta,
   padded,
-  recordBytesMax,
   referenceBytes,
   referencesShift,
   trailerBytes,
@@ -43,27 +42,33 @@ export class MessageWriter {
   }
 
   /**
-   * Writes the record of a value at `start`, a multiple of 8. Returns where it ends; -1 if it does not fit before `end`, and
-   * would in the whole of a record's room.
+   * Writes the record of a value at `start`, a multiple of 8. Returns where it ends; -1 if it does not fit before `end`, which is
+   * less than the `room` that a record can have. What does not fit in that goes into a parcel.
    * @throws MultiprocessingError `ERR_MP_CLONE` with the path of what cannot be cloned
    */
-  write(value: unknown, memory: Memory, start: number, end: number, rootName: string): number {
+  write(
+    value: unknown,
+    memory: Memory,
+    start: number,
+    end: number,
+    room: number,
+    rootName: string,
+  ): number {
     const encoder = this.#encoder;
     const at = start + headBytes;
     const stop = encoder.encode(value, memory, at, end, rootName);
-    if (stop >= 0 && encoder.large.length === 0 && encoder.shared.length === 0) {
+    if (stop >= 0 && stop <= (end & ~7) && encoder.large.length === 0 && encoder.shared.length === 0) {
       const ends = padded(stop);
-      if (ends > end) return -1;
       memory.view.setUint32(start, stop - at, true);
       memory.view.setUint32(start + 4, 0, true);
       return ends;
     }
-    if (stop < 0 && end - start < recordBytesMax) return -1;
-    return this.#writeRest(value, memory, start, end, stop, rootName);
+    if (stop < 0 && end - start < room) return -1;
+    return this.#writeRest(value, memory, start, end, end - start < room, stop, rootName);
   }
 
   /** The same for bytes as they are. */
-  writeBytes(bytes: Uint8Array, memory: Memory, start: number, end: number): number {
+  writeBytes(bytes: Uint8Array, memory: Memory, start: number, end: number, room: number): number {
     const at = start + headBytes;
     if (at + padded(bytes.length) <= end) {
       memory.bytes.set(bytes, at);
@@ -71,7 +76,7 @@ export class MessageWriter {
       memory.view.setUint32(start + 4, meta.rawBytes, true);
       return at + padded(bytes.length);
     }
-    if (end - start < recordBytesMax) return -1;
+    if (end - start < room) return -1;
     const parcel = this.#parcel(bytes);
     return this.#finish(memory, start, bytes.length, meta.rawBytes | meta.inParcel, [parcel], []);
   }
@@ -98,6 +103,7 @@ export class MessageWriter {
     memory: Memory,
     start: number,
     end: number,
+    narrow: boolean,
     stop: number,
     rootName: string,
   ): number {
@@ -115,8 +121,13 @@ export class MessageWriter {
       const list = handles.length > 0 ? encodeWhole(this.#handleEncoder, handles, rootName) : null;
       const length = list === null ? main.length : padded(main.length) + padded(list.length) + trailerBytes;
       const flags = (list === null ? 0 : meta.handles) | (blocks.length << largeShift);
-      const fits =
-        stop >= 0 && at + padded(length) + (blocks.length + slots.length) * referenceBytes <= end;
+      const behind = (blocks.length + slots.length) * referenceBytes;
+      const fits = stop >= 0 && at + padded(length) + behind <= end;
+      if (!fits && at + referenceBytes + behind > end) {
+        if (!narrow) throw tooMany(rootName);
+        this.settle();
+        return -1;
+      }
       const payload = fits ? memory.bytes.subarray(at, at + length) : new Uint8Array(length);
       if (!fits) payload.set(main);
       if (list !== null) {

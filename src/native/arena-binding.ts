@@ -34,6 +34,10 @@ export interface Layout {
   readonly kindPipe: number;
   readonly kindPipeEnd: number;
   readonly kindParcel: number;
+  /** In front of the rings of a pipe or queue; and of the words of one direction. */
+  readonly pipeBlockBytes: number;
+  readonly pipeRingBytes: number;
+  readonly queueBlockBytes: number;
   readonly ownerMask: number;
   readonly abandonedOwner: number;
 }

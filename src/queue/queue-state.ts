@@ -9,7 +9,8 @@ import { orFail } from '../native/failure.js';
 import { native } from '../native/load.js';
 import { How, QueueResult } from '../native/message-binding.js';
 import type { LocalState, SyncState } from '../sync/sync-handle.js';
-import { QueueLine } from './queue-line.js';
+import { WaitLine } from '../sync/wait-line.js';
+import { QueueSeat } from './queue-seat.js';
 
 const unitBytes = 8;
 
@@ -34,9 +35,15 @@ export class QueueState implements LocalState, SyncState {
   /** Of a JoinableQueue: what is got is to be said to be done. */
   readonly counts: boolean;
   readonly className: string;
-  readonly getters: QueueLine;
-  readonly putters: QueueLine;
-  readonly joiners: QueueLine;
+  /** Counts what was taken from a JoinableQueue as well. */
+  readonly getterSeat: QueueSeat;
+  readonly getters: WaitLine;
+  readonly putterSeat: QueueSeat;
+  readonly putters: WaitLine;
+  readonly joinerSeat: QueueSeat;
+  readonly joiners: WaitLine;
+  /** The longest record that the ring takes; longer ones travel in parcels. */
+  readonly #recordBytes: number;
 
   private constructor(reference: Reference, ring: Reference, className: string) {
     this.reference = reference;
@@ -44,14 +51,18 @@ export class QueueState implements LocalState, SyncState {
     this.counts = className === 'JoinableQueue';
     this.className = className;
     this.id = orFail('ERR_MP_MEMORY', `this ${className} cannot be opened`, () =>
-      native.openQueue(reference.slot, ring.slot),
+      native.openRing(reference.slot, ring.slot),
     );
     const settle = (): void => {
       reference.settle();
     };
-    this.getters = new QueueLine(reference.slot, this.id, settle);
-    this.putters = new QueueLine(reference.slot, this.id, settle);
-    this.joiners = new QueueLine(reference.slot, this.id, settle);
+    this.getterSeat = new QueueSeat(reference.slot, this.id);
+    this.getters = new WaitLine(this.getterSeat, settle);
+    this.putterSeat = new QueueSeat(reference.slot, this.id);
+    this.putters = new WaitLine(this.putterSeat, settle);
+    this.joinerSeat = new QueueSeat(reference.slot, this.id);
+    this.joiners = new WaitLine(this.joinerSeat, settle);
+    this.#recordBytes = Math.min(recordBytesMax, native.queueFacts(this.id)[5] / 4);
   }
 
   /** The state of a queue, which takes the two counts over. */
@@ -69,21 +80,25 @@ export class QueueState implements LocalState, SyncState {
   }
 
   leave(): void {
-    for (const line of this.#lines) line.leave();
-    native.closeQueue(this.id);
+    for (const seat of this.#seats) seat.giveUp();
+    native.closeRing(this.id);
     this.ring.release();
   }
 
   forked(): void {
     for (const line of this.#lines) line.forked();
+    for (const seat of this.#seats) seat.forked();
   }
 
   failRequests(handle: object, reason: () => unknown): void {
     for (const line of this.#lines) line.failAll(handle, reason);
   }
 
-  get #lines(): readonly QueueLine[] {
+  get #lines(): readonly WaitLine[] {
     return [this.getters, this.putters, this.joiners];
+  }
+  get #seats(): readonly QueueSeat[] {
+    return [this.getterSeat, this.putterSeat, this.joinerSeat];
   }
 
   /**
@@ -94,7 +109,7 @@ export class QueueState implements LocalState, SyncState {
     if (writing) return this.#putInside(value, what, pack);
     writing = true;
     try {
-      return this.#put(writer, writer.write(value, out, 0, recordBytesMax, ''), what, pack);
+      return this.#put(writer, writer.write(value, out, 0, this.#recordBytes, this.#recordBytes, ''), what, pack);
     } finally {
       writing = false;
       writer.settle();
@@ -106,7 +121,7 @@ export class QueueState implements LocalState, SyncState {
     const inner = new MessageWriter();
     const saved = copied();
     try {
-      return this.#put(inner, inner.write(value, out, 0, recordBytesMax, ''), what, pack);
+      return this.#put(inner, inner.write(value, out, 0, this.#recordBytes, this.#recordBytes, ''), what, pack);
     } finally {
       inner.settle();
       out.bytes.set(saved);
@@ -131,7 +146,7 @@ export class QueueState implements LocalState, SyncState {
       const from = outer ? new MessageWriter() : writer;
       writing = true;
       try {
-        const end = values.write(from);
+        const end = values.write(from, this.#recordBytes);
         if (end === 0) return true;
         const code = this.putters.waiting > 0 ? QueueResult.waits : native.queuePut(this.id, end / unitBytes);
         if ((code & 7) === QueueResult.waits)
@@ -146,10 +161,10 @@ export class QueueState implements LocalState, SyncState {
   }
 
   /** Puts what was packed, as far as there is room. True: all of it is in the queue. */
-  putPacked(packed: Packed, seat: number, how: number, what: string): boolean {
+  putPacked(packed: Packed, how: number, what: string): boolean {
     const saved = writing ? copied() : null;
     out.bytes.set(packed.bytes);
-    const code = native.queuePut(this.id, packed.bytes.length / unitBytes, how, seat);
+    const code = native.queuePut(this.id, packed.bytes.length / unitBytes, how, this.putterSeat.number);
     if (saved !== null) out.bytes.set(saved);
     packed.bytes = packed.bytes.subarray((code >>> 3) * unitBytes);
     if ((code & 7) === QueueResult.waits) return false;
@@ -161,16 +176,17 @@ export class QueueState implements LocalState, SyncState {
   /** A message, or null if there is none now. */
   tryGet(shared: boolean, what: string): { value: unknown } | null {
     const code = this.counts
-      ? native.queueGet(this.id, 1, How.counts, this.getters.seat)
+      ? native.queueGet(this.id, 1, How.counts, this.getterSeat.number)
       : native.queueGet(this.id, 1);
     return this.#got(code) ? { value: reader.read(incoming, 0, shared, what) } : this.#none(code, what);
   }
 
-  /** Up to `max` messages, as many as a native call gives at once; null if there is none now. `how`, `seat`: to wait. */
-  getSome(max: number, shared: boolean, what: string, how = 0, seat = 0): unknown[] | null {
-    const code = this.counts
-      ? native.queueGet(this.id, max, how | How.counts, how === 0 ? this.getters.seat : seat)
-      : native.queueGet(this.id, max, how, seat);
+  /** Up to `max` messages, as many as a native call gives at once; null if there is none now. */
+  getSome(max: number, shared: boolean, what: string, how = 0): unknown[] | null {
+    const code =
+      this.counts || how !== 0
+        ? native.queueGet(this.id, max, this.counts ? how | How.counts : how, this.getterSeat.number)
+        : native.queueGet(this.id, max);
     if (!this.#got(code)) return this.#none(code, what);
     const values: unknown[] = [];
     const end = (code >>> 3) * unitBytes;
@@ -215,11 +231,12 @@ export class Remaining {
   }
 
   /** Writes the records of as many as have room in the buffer. Returns where they end; 0: all had been written. */
-  write(writer: MessageWriter): number {
+  write(writer: MessageWriter, recordBytes: number): number {
     for (let end = 0; ; ) {
       this.#next ??= this.#take();
       if (this.#next === null) return end;
-      const stop = writer.write(this.#next.value, out, end, recordBytesMax, '');
+      const room = Math.min(end + recordBytes, recordBytesMax);
+      const stop = writer.write(this.#next.value, out, end, room, recordBytes, '');
       if (stop < 0) return end;
       this.#next = null;
       end = stop;

@@ -5,7 +5,7 @@ import { rangeError, show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
 import { QueueResult } from '../native/message-binding.js';
 import { SyncHandle, openObject, type SyncAddress } from '../sync/sync-handle.js';
-import { waitLater } from '../sync/wait-later.js';
+import { type Attempt, waitInLine } from '../sync/wait-line.js';
 import {
   parseSyncWait,
   parseWait,
@@ -14,7 +14,6 @@ import {
   type WaitOptions,
 } from '../sync/wait-options.js';
 import { grant, type Handle, pin, registerKind, toHandle } from '../transfer/handle.js';
-import type { Attempt, LineTask, QueueLine } from './queue-line.js';
 import { type Packed, QueueState, Remaining } from './queue-state.js';
 
 export interface QueueOptions {
@@ -40,7 +39,6 @@ export interface SyncGetOptions extends SyncWaitOptions {
 }
 
 const { layout } = native;
-const blockHead = 128;
 const ringDefault = 1 << 20;
 const ringLeast = 1 << 12;
 const ringMost = 1 << 30;
@@ -151,8 +149,8 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
       const shared = sharedOf(options, what);
       const got = state.getters.waiting === 0 ? state.tryGet(shared, what) : null;
       if (got !== null) return Promise.resolve(got.value as T);
-      return this.#getLater<T>(state, wait, what, (how, seat) => {
-        const values = state.getSome(1, shared, what, how, seat);
+      return this.#getLater<T>(state, wait, what, (how) => {
+        const values = state.getSome(1, shared, what, how);
         return values === null ? null : { value: values[0] as T };
       });
     } catch (error) {
@@ -190,8 +188,8 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
       const shared = sharedOf(options, what);
       const got = state.getters.waiting === 0 ? state.getSome(n, shared, what) : null;
       if (got !== null) return Promise.resolve(this.#fill(state, got, n, shared, what) as T[]);
-      return this.#getLater<T[]>(state, wait, what, (how, seat) => {
-        const values = state.getSome(n, shared, what, how, seat) as T[] | null;
+      return this.#getLater<T[]>(state, wait, what, (how) => {
+        const values = state.getSome(n, shared, what, how) as T[] | null;
         return values === null ? null : { value: values };
       });
     } catch (error) {
@@ -299,8 +297,8 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
   }
 
   #putLater(state: QueueState, packed: Packed, wait: Wait, what: string): Promise<void> {
-    return waitIn<void>(this, state.putters, wait, {
-      attempt: (how, seat) => (state.putPacked(packed, seat, how, what) ? { value: undefined } : null),
+    return waitInLine<void>(this, state.putters, wait, {
+      attempt: (how) => (state.putPacked(packed, how, what) ? { value: undefined } : null),
       timedOut: () => new FullError(`${what}: no room within ${wait.timeout} ms`),
       dropped: packed.settle,
     });
@@ -309,7 +307,7 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
   #putBlocking(state: QueueState, packed: Packed, timeout: number, what: string): void {
     let put = false;
     try {
-      put = state.putters.wait((seat, how) => state.putPacked(packed, seat, how, what), timeout, what);
+      put = state.putters.block((how) => state.putPacked(packed, how, what), timeout, what);
     } finally {
       if (!put) packed.settle();
     }
@@ -320,19 +318,18 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
     state: QueueState,
     wait: Wait,
     what: string,
-    attempt: (how: number, seat: number) => { value: R } | null,
+    attempt: (how: number) => { value: R } | null,
   ): Promise<R> {
-    return waitIn<R>(this, state.getters, wait, {
+    return waitInLine<R>(this, state.getters, wait, {
       attempt,
       timedOut: () => new EmptyError(`${what}: no message within ${wait.timeout} ms`),
-      dropped: () => undefined,
     });
   }
 
   #getBlocking(state: QueueState, n: number, shared: boolean, timeout: number, what: string): unknown[] {
     let values: unknown[] | null = null;
-    const attempt: Attempt = (seat, how) => (values = state.getSome(n, shared, what, how, seat)) !== null;
-    if (!state.getters.wait(attempt, timeout, what))
+    const attempt: Attempt = (how) => (values = state.getSome(n, shared, what, how)) !== null;
+    if (!state.getters.block(attempt, timeout, what))
       throw new EmptyError(`${what}: no message within ${timeout} ms`);
     return values!;
   }
@@ -353,7 +350,7 @@ export class JoinableQueue<T = unknown> extends Queue<T> {
    */
   taskDone(): void {
     const state = this.opened('taskDone()');
-    if (!native.queueDone(state.id, state.getters.seat)) {
+    if (!native.queueDone(state.id, state.getterSeat.number)) {
       throw new MultiprocessingError(
         'ERR_MP_STATE',
         'JoinableQueue.taskDone(): called more often than there were messages got: call it once for each',
@@ -370,10 +367,9 @@ export class JoinableQueue<T = unknown> extends Queue<T> {
     const what = 'JoinableQueue.join()';
     const state = this.opened('join()');
     const wait = checked(parseWait(options, what));
-    await waitIn<void>(this, state.joiners, wait, {
-      attempt: (how, seat) => (joined(state, how, seat, what) ? { value: undefined } : null),
+    await waitInLine<void>(this, state.joiners, wait, {
+      attempt: (how) => (joined(state, how, what) ? { value: undefined } : null),
       timedOut: () => new TimeoutError(`${what}: not all done within ${wait.timeout} ms`),
-      dropped: () => undefined,
     });
   }
 
@@ -382,7 +378,7 @@ export class JoinableQueue<T = unknown> extends Queue<T> {
     const what = 'JoinableQueue.joinSync()';
     const state = this.opened('joinSync()');
     const { timeout } = parseSyncWait(options, what);
-    if (!state.joiners.wait((seat, how) => joined(state, how, seat, what), timeout, what))
+    if (!state.joiners.block((how) => joined(state, how, what), timeout, what))
       throw new TimeoutError(`${what}: not all done within ${timeout} ms`);
   }
 }
@@ -412,49 +408,8 @@ function checked(wait: Wait): Wait {
   return wait;
 }
 
-interface Waiting<R> {
-  /** Tries: null if it is to wait on. */
-  readonly attempt: (how: number, seat: number) => { value: R } | null;
-  readonly timedOut: () => Error;
-  /** Called when the wait has ended in vain. */
-  readonly dropped: () => void;
-}
-
-function waitIn<R>(handle: object, line: QueueLine, wait: Wait, waiting: Waiting<R>): Promise<R> {
-  let task: LineTask | undefined;
-  const giveUp = (reason: unknown): void => {
-    if (line.remove(task!)) task!.fail(reason);
-  };
-  return waitLater<R>({
-    handle,
-    timeout: wait.timeout,
-    signal: wait.signal,
-    begin(later) {
-      task = {
-        handle,
-        attempt(seat, how) {
-          const got = waiting.attempt(how, seat);
-          if (got !== null) later.done(got.value);
-          return got !== null;
-        },
-        fail(reason) {
-          waiting.dropped();
-          later.fail(reason);
-        },
-      };
-      line.add(task);
-    },
-    timedOut() {
-      giveUp(waiting.timedOut());
-    },
-    aborted(_, reason) {
-      giveUp(reason);
-    },
-  });
-}
-
-function joined(state: QueueState, how: number, seat: number, what: string): boolean {
-  const code = native.queueJoin(state.id, how, seat);
+function joined(state: QueueState, how: number, what: string): boolean {
+  const code = native.queueJoin(state.id, how, state.joinerSeat.number);
   if ((code & 7) === QueueResult.waits) return false;
   const lost = code >>> 3;
   if (lost === 0) return true;
@@ -480,7 +435,7 @@ function create(className: string, maxsize: unknown, options: unknown): QueueSta
     throw rangeError(`${what}: maxBytes must be 1024 or more bytes, not ${maxBytes}`);
   if (!(ringBytes >= ringLeast && ringBytes <= ringMost && Number.isInteger(Math.log2(ringBytes))))
     throw rangeError(`${what}: ringBytes must be a power of two from ${ringLeast} to ${ringMost}, not ${ringBytes}`);
-  const ring = Reference.createBlock(layout.kindRing, 0, blockHead + ringBytes, what);
+  const ring = Reference.createBlock(layout.kindRing, 0, layout.queueBlockBytes + ringBytes, what);
   try {
     const items = maxsize <= 0 || maxsize === Infinity ? 0 : maxsize;
     native.initQueue(ring.slot, items, Math.floor(maxBytes));

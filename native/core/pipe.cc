@@ -1,0 +1,142 @@
+#include "core/pipe.h"
+
+#include <cstring>
+
+#include "core/keepers.h"
+#include "core/lock.h"
+#include "core/objects.h"
+#include "core/point.h"
+
+namespace mp {
+namespace {
+
+using std::memory_order_acquire;
+using std::memory_order_relaxed;
+using std::memory_order_seq_cst;
+
+/// Whether a message in any of the rings refers to an object. The caller writes one and reads the other: nobody else changes
+/// what lies between head and tail there.
+bool is_referred_to(const PipeDesk& desk, uint32_t index) {
+  bool found = false;
+  for (uint32_t n = 0; n < desk.block.rings; n++) {
+    const Ring ring = desk.ring(n);
+    const PipeRing& words = desk.block.ring[n];
+    each_record(ring, words.head.load(memory_order_acquire), words.tail.load(memory_order_acquire),
+                [&](uint32_t at, const Record& r) {
+                  const Reference* references = ring_references(ring, at, r);
+                  for (uint32_t i = 0; i < references_in(r.meta); i++)
+                    found = found || references[i].index == index;
+                });
+  }
+  return found;
+}
+
+/// The pipe's lock, until the end of the block.
+class Locked {
+ public:
+  explicit Locked(const PipeDesk& desk) : desk_(desk), slot_(desk.arena.slot(desk.index)) {
+    lock_acquire(desk.arena, slot_, desk.me, INT64_MAX, nullptr);
+    if (desk.block.doubt == 0) return;  // set by one that died here
+    if (desk.block.keeper != 0)
+      keeper_retain(desk.arena, owner_slot(desk.me), desk.block.keeper,
+                    [&](uint32_t index) { return is_referred_to(desk, index); });
+    desk.block.doubt = 0;
+  }
+  Locked(const Locked&) = delete;
+  ~Locked() { lock_release(desk_.arena, slot_, desk_.me); }
+
+ private:
+  const PipeDesk& desk_;
+  Slot& slot_;
+};
+
+bool is_sound(const Arena& arena, const Reference& r) {
+  return r.index != 0 && r.index < arena.header().slots_reserved.load(memory_order_acquire) &&
+         (static_cast<uint32_t>(arena.slot(r.index).header.load(memory_order_acquire)) & ~uint32_t{kDying}) ==
+             r.header;
+}
+
+platform::Failure keep(const PipeDesk& desk, const Reference* references, uint32_t count) {
+  if (desk.block.keeper == 0) {
+    uint32_t number;
+    if (auto failed = keeper_take(desk.arena, desk.me, desk.index, &number)) return failed;
+    desk.block.keeper = number;
+  }
+  for (uint32_t i = 0; i < count; i++)
+    if (auto failed = keeper_set(desk.arena, desk.block.keeper, references[i].index)) return failed;
+  return {};
+}
+
+void abandon(Word& user, OwnerId dead) {
+  uint32_t was = dead;
+  if (user.compare_exchange_strong(was, kAbandoned, memory_order_seq_cst)) platform::unpark(&user, platform::kAll);
+}
+
+}  // namespace
+
+PipeResult pipe_put(const PipeDesk& desk, uint32_t number, const unsigned char* bytes, uint32_t units,
+                    platform::Failure* failed) {
+  const Ring ring = desk.ring(number);
+  PipeRing& words = desk.block.ring[number];
+  const Record record = *reinterpret_cast<const Record*>(bytes);
+  if (record_units(record) != units) return PipeResult::damaged;
+  if (units > ring.units / 4) return PipeResult::too_large;
+  const uint32_t tail = words.tail.load(memory_order_relaxed);
+  const uint32_t room = ring_room(ring, words.head.load(memory_order_acquire), tail, units);
+  if (room == 0) return PipeResult::waits;
+  const Locked locked(desk);
+  const auto* references =
+      reinterpret_cast<const Reference*>(bytes + uint64_t{1 + payload_units(record)} * kUnit);
+  const uint32_t count = references_in(record.meta);
+  for (uint32_t i = 0; i < count; i++)
+    if (!is_sound(desk.arena, references[i])) return PipeResult::damaged;
+  desk.block.doubt = count > 0 ? 1 : 0;
+  MP_POINT("pipe.doubted");
+  if (count > 0 && (*failed = keep(desk, references, count))) return PipeResult::failed;
+  ring_write(ring, tail, room, bytes, units);
+  MP_POINT("pipe.written");
+  words.tail.store(tail + room, memory_order_seq_cst);
+  MP_POINT("pipe.put");
+  desk.block.doubt = 0;
+  return PipeResult::done;
+}
+
+PipeResult pipe_get(const PipeDesk& desk, uint32_t number, unsigned char* out, uint32_t room, uint32_t* units,
+                    platform::Failure* failed) {
+  const Ring ring = desk.ring(number);
+  PipeRing& words = desk.block.ring[number];
+  const uint32_t head = words.head.load(memory_order_relaxed), tail = words.tail.load(memory_order_acquire);
+  if (head == tail) return PipeResult::waits;
+  uint32_t at;
+  Record record;
+  if (!ring_front(ring, head, tail, &at, &record)) return PipeResult::damaged;
+  *units = static_cast<uint32_t>(record_units(record));
+  if (*units > room) return PipeResult::too_large;
+  memcpy(out, ring.at(at), size_t{*units} * kUnit);
+  const auto* references = reinterpret_cast<const Reference*>(out + uint64_t{1 + payload_units(record)} * kUnit);
+  const uint32_t count = references_in(record.meta);
+  const Locked locked(desk);
+  desk.block.doubt = count > 0 ? 1 : 0;
+  for (uint32_t i = 0; i < count; i++) {
+    object_open(desk.arena, desk.me, references[i].index, references[i].header >> 8,
+                references[i].header & kKindMask, failed);
+    if (*failed) return PipeResult::failed;
+  }
+  MP_POINT("pipe.copied");
+  words.head.store(at + *units, memory_order_seq_cst);
+  MP_POINT("pipe.got");
+  for (uint32_t i = 0; i < count && desk.block.keeper != 0; i++)
+    if (!is_referred_to(desk, references[i].index))
+      keeper_clear(desk.arena, desk.block.keeper, references[i].index);
+  MP_POINT("pipe.let_go");
+  desk.block.doubt = 0;
+  return PipeResult::done;
+}
+
+void pipe_end_abandon(const Arena& arena, uint32_t end, OwnerId dead) {
+  PipeEnd& e = reinterpret_cast<PipeEnd&>(arena.slot(end));
+  abandon(e.sender, dead);
+  abandon(e.receiver, dead);
+}
+
+}  // namespace mp

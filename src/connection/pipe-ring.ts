@@ -1,0 +1,273 @@
+/**
+ * One direction of a pipe, as its writer and its reader see it (native/core/pipe.h, ring.h).
+ *
+ * Plain messages are written and read here, straight in shared memory. Those that refer to something (shared objects, parcels)
+ * go through native code, which keeps what they refer to alive.
+ */
+import { Memory } from '../codec/memory.js';
+import { MultiprocessingError } from '../errors.js';
+import { incoming, out } from '../message/buffers.js';
+import { MessageReader } from '../message/reader.js';
+import { headBytes, meta, padded, recordBytesMax } from '../message/record.js';
+import { MessageWriter } from '../message/writer.js';
+import { native } from '../native/load.js';
+import { QueueResult } from '../native/message-binding.js';
+
+const { layout } = native;
+const { offsets } = layout;
+const unitBytes = 8;
+
+const messages = new MessageWriter();
+const reader = new MessageReader();
+let writing = false;
+
+/** A record that is to be put when there is room for it. */
+export interface PackedMessage {
+  readonly bytes: Uint8Array;
+  readonly settle: () => void;
+}
+
+/** A direction's part of the pipe's block. */
+export class PipeRing {
+  /** Of openRing(). */
+  readonly id: number;
+  readonly number: number;
+  readonly words: Int32Array;
+  readonly memory: Memory;
+  readonly units: number;
+  /** Where in `words`. */
+  readonly tailAt: number;
+  readonly tailAwaitedAt: number;
+  readonly headAt: number;
+  readonly headAwaitedAt: number;
+
+  constructor(id: number, number: number, buffer: ArrayBuffer, ringBytes: number) {
+    this.id = id;
+    this.number = number;
+    this.words = new Int32Array(buffer);
+    this.memory = new Memory(buffer, layout.pipeBlockBytes + number * ringBytes, ringBytes);
+    this.units = ringBytes / unitBytes;
+    const start = offsets['PipeBlock.ring']! + number * layout.pipeRingBytes;
+    this.tailAt = (start + offsets['PipeRing.tail']!) / 4;
+    this.tailAwaitedAt = (start + offsets['PipeRing.tail_awaited']!) / 4;
+    this.headAt = (start + offsets['PipeRing.head']!) / 4;
+    this.headAwaitedAt = (start + offsets['PipeRing.head_awaited']!) / 4;
+  }
+}
+
+export class RingWriter {
+  readonly ring: PipeRing;
+  /** The longest record; longer messages travel in parcels. */
+  readonly #recordBytes: number;
+  #tail = 0;
+  /** The head as it was when there was last no room: it may be further on by now. */
+  #head = 0;
+
+  constructor(ring: PipeRing) {
+    this.ring = ring;
+    this.#recordBytes = Math.min(recordBytesMax, (ring.units * unitBytes) / 4);
+  }
+
+  /** To be called when this environment has become the sender. */
+  begin(): void {
+    const { words, tailAt, headAt } = this.ring;
+    this.#tail = Atomics.load(words, tailAt);
+    this.#head = Atomics.load(words, headAt);
+  }
+
+  /** Puts a message, value or bytes; false if there is no room now. */
+  put(value: unknown, isBytes: boolean, what: string): boolean {
+    if (writing) throw inside(what);
+    const { units, words, headAt } = this.ring;
+    writing = true;
+    try {
+      for (;;) {
+        const tail = this.#tail;
+        const free = units - ((tail - this.#head) >>> 0);
+        const at = tail & (units - 1);
+        const rest = units - at;
+        if (free > 0) {
+          const stop = this.#write(value, isBytes, at, Math.min(rest, free));
+          if (stop >= 0) return this.#commit(tail, at, stop, stop - at);
+        }
+        if (free > rest) {
+          const stop = this.#write(value, isBytes, 0, free - rest);
+          if (stop >= 0) {
+            this.ring.memory.ints[at * 2 + 1] = meta.wrap;
+            return this.#commit(tail, 0, stop, rest + stop);
+          }
+        }
+        const head = Atomics.load(words, headAt);
+        if (head === this.#head) return false;
+        this.#head = head;
+      }
+    } finally {
+      writing = false;
+      messages.settle();
+    }
+  }
+
+  /** Writes the record at a unit. Returns the unit where it ends, or -1: the room of so many units is too small. */
+  #write(value: unknown, isBytes: boolean, at: number, units: number): number {
+    const start = at * unitBytes;
+    const end = start + Math.min(units * unitBytes, this.#recordBytes);
+    const { memory } = this.ring;
+    const stop = isBytes
+      ? messages.writeBytes(value as Uint8Array, memory, start, end, this.#recordBytes)
+      : messages.write(value, memory, start, end, this.#recordBytes, '');
+    return stop < 0 ? -1 : stop / unitBytes;
+  }
+
+  /** Moves the tail past a record that has been written at [at, stop). */
+  #commit(tail: number, at: number, stop: number, moved: number): boolean {
+    const { words, tailAt, tailAwaitedAt, memory } = this.ring;
+    if ((memory.ints[at * 2 + 1]! & ~meta.rawBytes) !== 0) {
+      out.bytes.set(memory.bytes.subarray(at * unitBytes, stop * unitBytes));
+      return this.#putNative(stop - at);
+    }
+    this.#tail = (tail + moved) | 0;
+    Atomics.store(words, tailAt, this.#tail);
+    if (Atomics.load(words, tailAwaitedAt) !== 0) this.#wake();
+    return true;
+  }
+
+  #putNative(units: number): boolean {
+    const { id, number, words, tailAt, tailAwaitedAt } = this.ring;
+    const code = native.pipePut(id, number, units) & 7;
+    if (code === QueueResult.waits) return false;
+    if (code !== QueueResult.done) throw damaged();
+    this.#tail = Atomics.load(words, tailAt);
+    if (Atomics.load(words, tailAwaitedAt) !== 0) this.#wake();
+    return true;
+  }
+
+  #wake(): void {
+    const { id, number, words, tailAwaitedAt } = this.ring;
+    Atomics.store(words, tailAwaitedAt, 0);
+    native.wakePipe(id, number, false);
+  }
+
+  /** A message for later: it is as it is now. */
+  pack(value: unknown, isBytes: boolean, what: string): PackedMessage {
+    if (writing) throw inside(what);
+    writing = true;
+    try {
+      const end = isBytes
+        ? messages.writeBytes(value as Uint8Array, out, 0, this.#recordBytes, this.#recordBytes)
+        : messages.write(value, out, 0, this.#recordBytes, this.#recordBytes, '');
+      return { bytes: new Uint8Array(out.bytes.subarray(0, end)), settle: messages.keep() };
+    } finally {
+      writing = false;
+      messages.settle();
+    }
+  }
+
+  /** Puts what was packed; false if there is no room now. */
+  putPacked({ bytes, settle }: PackedMessage, what: string): boolean {
+    if (writing) throw inside(what);
+    out.bytes.set(bytes);
+    if (!this.#putNative(bytes.length / unitBytes)) return false;
+    settle();
+    return true;
+  }
+}
+
+export class RingReader {
+  readonly ring: PipeRing;
+  #head = 0;
+  /** The head as others know it. */
+  #told = 0;
+  /** The tail as it was at the last look. */
+  #tail = 0;
+
+  constructor(ring: PipeRing) {
+    this.ring = ring;
+  }
+
+  /** To be called when this environment has become the receiver. */
+  begin(): void {
+    const { words, tailAt, headAt } = this.ring;
+    this.#told = this.#head = Atomics.load(words, headAt);
+    this.#tail = Atomics.load(words, tailAt);
+  }
+
+  /** What the tail must differ from for there to be a message. */
+  get head(): number {
+    return this.#head;
+  }
+
+  /** Whether there is a message. */
+  look(): boolean {
+    if (this.#tail !== this.#head) return true;
+    this.#tail = Atomics.load(this.ring.words, this.ring.tailAt);
+    return this.#tail !== this.#head;
+  }
+
+  /** The unit where the message in front begins. look() has said yes. */
+  #front(): number {
+    const { memory, units } = this.ring;
+    const at = this.#head & (units - 1);
+    if ((memory.ints[at * 2 + 1]! & meta.wrap) === 0) return at;
+    this.#head = (this.#head + units - at) | 0;
+    if (this.#tail === this.#head) throw damaged();
+    return 0;
+  }
+
+  /** Whether the message in front is one of bytes, and how long. look() has said yes. */
+  peek(): { isBytes: boolean; length: number } {
+    const at = this.#front();
+    const { ints } = this.ring.memory;
+    return { isBytes: (ints[at * 2 + 1]! & meta.rawBytes) !== 0, length: ints[at * 2]! >>> 0 };
+  }
+
+  /** Takes the message in front: its value, or its bytes as a Buffer. look() has said yes. */
+  take(what: string): unknown {
+    const at = this.#front();
+    const { memory, units } = this.ring;
+    const length = memory.ints[at * 2]! >>> 0;
+    const flags = memory.ints[at * 2 + 1]!;
+    if ((flags & ~meta.rawBytes) !== 0) return this.#takeNative(what);
+    const its = (headBytes + padded(length)) / unitBytes;
+    if (its > ((this.#tail - this.#head) >>> 0) || at + its > units) throw damaged();
+    try {
+      return reader.read(memory, at * unitBytes, false, what);
+    } finally {
+      this.#head = (this.#head + its) | 0;
+      // Others need not know of each message: only when there may be somebody who waits for room, or nothing is left.
+      if (this.#head === this.#tail || ((this.#head - this.#told) >>> 0) > units >>> 2) this.#tell();
+    }
+  }
+
+  #takeNative(what: string, shared = false): unknown {
+    this.#tell();
+    const { id, number, words, headAt } = this.ring;
+    const code = native.pipeGet(id, number);
+    if ((code & 7) !== QueueResult.done) throw damaged();
+    this.#head = Atomics.load(words, headAt);
+    this.#tell();
+    return reader.read(incoming, 0, shared, what);
+  }
+
+  #tell(): void {
+    const { id, number, words, headAt, headAwaitedAt } = this.ring;
+    this.#told = this.#head;
+    Atomics.store(words, headAt, this.#head);
+    if (Atomics.load(words, headAwaitedAt) === 0) return;
+    Atomics.store(words, headAwaitedAt, 0);
+    native.wakePipe(id, number, true);
+  }
+}
+
+function inside(what: string): MultiprocessingError {
+  return new MultiprocessingError(
+    'ERR_MP_BUSY',
+    `${what}: called by a getter of a value that is being sent; send the two one after the other`,
+  );
+}
+
+function damaged(): MultiprocessingError {
+  return new MultiprocessingError(
+    'ERR_MP_DAMAGED',
+    'the memory of this pipe is damaged: some process of this tree has overwritten it',
+  );
+}
