@@ -19,6 +19,10 @@ export async function preloadModule(url: string): Promise<void> {
   preloaded.set(url, (await import(url)) as Namespace);
 }
 
+export function preloadedModule(url: string): Namespace | undefined {
+  return preloaded.get(url);
+}
+
 /** The same in a module that is loaded already. */
 export function functionIn(namespace: Namespace, ref: FunctionRef): object {
   const candidates = candidatesFor(namespace, ref.export);

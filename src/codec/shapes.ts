@@ -1,0 +1,94 @@
+/**
+ * Shapes: the key blocks of messages, and how objects with such keys are made. One that comes often gets a function of its
+ * own, which makes the object with all its properties at once; where code generation is forbidden, there is none.
+ */
+import { hashOf } from './format.js';
+
+export interface ValueSource {
+  value(): unknown;
+}
+type Make = (from: ValueSource) => object;
+
+/** What may stand in generated code: nothing but plain names. */
+const plainName = /^[A-Za-z_$][\w$]*$/;
+/** Compiling takes longer than making this many objects. */
+const oftenFrom = 16;
+const shapeLimit = 1024;
+
+export class Shape {
+  readonly keys: readonly string[];
+  /** Whether assigning to one of the keys may do something else than making a property, as `__proto__` does. */
+  readonly isInherited: boolean;
+  readonly #block: Uint8Array;
+  readonly #canCompile: boolean;
+  #uses = 0;
+  make: Make | null = null;
+
+  constructor(block: Uint8Array, keys: readonly string[]) {
+    this.#block = block;
+    this.keys = keys;
+    this.isInherited = keys.some((key) => key in Object.prototype);
+    this.#canCompile =
+      keys.length > 0 &&
+      new Set(keys).size === keys.length &&
+      keys.every((k) => plainName.test(k) && k !== '__proto__');
+  }
+
+  isOf(bytes: Uint8Array, at: number, length: number): boolean {
+    const block = this.#block;
+    if (block.length !== length) return false;
+    for (let i = 0; i < length; i++) if (block[i] !== bytes[at + i]) return false;
+    return true;
+  }
+
+  /** Counts: when it has come often, there is a function to make its objects. */
+  used(): this {
+    if (++this.#uses === oftenFrom && this.#canCompile) this.make = compile(this.keys);
+    return this;
+  }
+}
+
+export class Shapes {
+  readonly #byHash = new Map<number, Shape>();
+
+  /** The shape of the key block at [at, at + length). */
+  find(hash: number, bytes: Uint8Array, at: number, length: number): Shape | null {
+    const known = this.#byHash.get(hash);
+    if (known?.isOf(bytes, at, length) === true) return known;
+    const block = bytes.slice(at, at + length);
+    const keys = keysOf(block);
+    if (keys === null) return null;
+    const shape = new Shape(block, keys);
+    // A wrong hash, or another block's, must not keep a real one out.
+    if (known === undefined && hashOf(block, 0, length) === hash) {
+      if (this.#byHash.size === shapeLimit) this.#byHash.clear();
+      this.#byHash.set(hash, shape);
+    }
+    return shape;
+  }
+}
+
+function keysOf(block: Uint8Array): string[] | null {
+  const keys: string[] = [];
+  for (let at = 0; at < block.length;) {
+    const end = at + 1 + block[at]!;
+    if (end > block.length) return null;
+    keys.push(Buffer.from(block.buffer, block.byteOffset + at + 1, end - at - 1).toString('latin1'));
+    at = end;
+  }
+  return keys;
+}
+
+let mayCompile = true;
+
+function compile(keys: readonly string[]): Make | null {
+  if (!mayCompile) return null;
+  try {
+    const properties = keys.map((key) => `${JSON.stringify(key)}: from.value()`);
+    // eslint-disable-next-line @typescript-eslint/no-implied-eval -- of plain names only
+    return new Function('from', `return { ${properties.join(', ')} };`) as Make;
+  } catch {
+    mayCompile = false;
+    return null;
+  }
+}
