@@ -62,6 +62,7 @@ export { SharedMemory, type SharedMemoryFacts, type SharedMemoryOptions } from '
 export { Connection, type SendBytesOptions } from './connection/connection.js';
 export type { ReadableStreamOptions, StreamOptions, WebStreams } from './connection/streams.js';
 
+export { Pipe, type PipeOptions } from './connection/pipe.js';
 export {
   JoinableQueue,
   Queue,
