@@ -52,9 +52,7 @@ struct Arena {
     return reinterpret_cast<Word*>(base + kBitmapsOffset + participant * kBitmapsStride +
                                    kBitmapBytes)[index / 32];
   }
-  Keeper& keeper(uint32_t number) const {
-    return reinterpret_cast<Keeper*>(base + kKeepersOffset)[number];
-  }
+  Keeper& keeper(uint32_t number) const { return reinterpret_cast<Keeper*>(base + kKeepersOffset)[number]; }
   /// The cell of a keeper's bitmap that has the bit of an object.
   Word& keeper_cell(uint32_t number, uint32_t index) const {
     return reinterpret_cast<Word*>(base + kKeeperBitmapsOffset + number * kBitmapBytes)[index / 32];

@@ -35,7 +35,8 @@ bool take_changer(const Arena& arena, Keeper& keeper, OwnerId as, bool inherits 
 /// Backs the page of a keeper that has never been.
 platform::Failure reserve_keeper(const Arena& arena, uint32_t number) {
   if (number < arena.header().keeper_high.load(memory_order_acquire)) return {};
-  return platform::memory_reserve(arena.fd, (kKeepersOffset + number * sizeof(Keeper)) / kPage * kPage, kPage);
+  return platform::memory_reserve(arena.fd, (kKeepersOffset + number * sizeof(Keeper)) / kPage * kPage,
+                                  kPage);
 }
 
 void raise_high(const Arena& arena, uint32_t number) {

@@ -58,8 +58,7 @@ void unlink(const Arena& arena, Monitor& monitor, Seat& seat) {
 }  // namespace
 
 bool is_monitor(uint32_t kind) {
-  return kind == kSemaphore || kind == kRWLock || kind == kCondition || kind == kBarrier ||
-         kind == kQueue;
+  return kind == kSemaphore || kind == kRWLock || kind == kCondition || kind == kBarrier || kind == kQueue;
 }
 
 uint32_t monitor_kind(const Arena& arena, uint32_t index) {

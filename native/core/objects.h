@@ -45,11 +45,11 @@ enum ObjectKind : uint32_t {
   kBarrier = 9,
   kEvent = 10,
   kSeat = 11,
-  kQueue = 12,     // queue.h
-  kRing = 13,      // a block: the bytes of a queue
-  kPipe = 14,      // a block: both directions of a pipe
-  kPipeEnd = 15,   // whoever holds it has that end
-  kParcel = 16,    // a block: a message, or a part of one, that is too large for a ring
+  kQueue = 12,    // queue.h
+  kRing = 13,     // a block: the bytes of a queue
+  kPipe = 14,     // a block: both directions of a pipe
+  kPipeEnd = 15,  // whoever holds it has that end
+  kParcel = 16,   // a block: a message, or a part of one, that is too large for a ring
   kSpare = 0x7e,
   kKindMask = 0x7f,
   kDying = 0x80

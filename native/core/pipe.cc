@@ -69,7 +69,8 @@ platform::Failure keep(const PipeDesk& desk, const Reference* references, uint32
 
 void abandon(Word& user, OwnerId dead) {
   uint32_t was = dead;
-  if (user.compare_exchange_strong(was, kAbandoned, memory_order_seq_cst)) platform::unpark(&user, platform::kAll);
+  if (user.compare_exchange_strong(was, kAbandoned, memory_order_seq_cst))
+    platform::unpark(&user, platform::kAll);
 }
 
 }  // namespace
@@ -113,7 +114,8 @@ PipeResult pipe_get(const PipeDesk& desk, uint32_t number, unsigned char* out, u
   *units = static_cast<uint32_t>(record_units(record));
   if (*units > room) return PipeResult::too_large;
   memcpy(out, ring.at(at), size_t{*units} * kUnit);
-  const auto* references = reinterpret_cast<const Reference*>(out + uint64_t{1 + payload_units(record)} * kUnit);
+  const auto* references =
+      reinterpret_cast<const Reference*>(out + uint64_t{1 + payload_units(record)} * kUnit);
   const uint32_t count = references_in(record.meta);
   const Locked locked(desk);
   desk.block.doubt = count > 0 ? 1 : 0;

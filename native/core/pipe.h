@@ -68,7 +68,8 @@ struct PipeEnd {
 };
 static_assert(offsetof(PipeEnd, sender) == offsetof(Slot, word) &&
               offsetof(PipeEnd, receiver) == offsetof(Slot, claim) &&
-              offsetof(PipeEnd, block) == offsetof(Slot, detail) && offsetof(PipeEnd, other) == offsetof(Slot, extent));
+              offsetof(PipeEnd, block) == offsetof(Slot, detail) &&
+              offsetof(PipeEnd, other) == offsetof(Slot, extent));
 
 // clang-format off
 //        struct         field              offset  size
@@ -98,7 +99,8 @@ struct PipeDesk {
   OwnerId me;
 
   Ring ring(uint32_t number) const {
-    return {reinterpret_cast<unsigned char*>(&block + 1) + uint64_t{number} * block.units * kUnit, block.units};
+    return {reinterpret_cast<unsigned char*>(&block + 1) + uint64_t{number} * block.units * kUnit,
+            block.units};
   }
 };
 

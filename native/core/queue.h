@@ -37,8 +37,8 @@ struct QueueMonitor {
   std::atomic<uint64_t> header;
   Word latch;
   Word first_seat;
-  Word flags;   // and the keeper's number above bit 8; 0: none
-  Word lost;    // how many messages were ever taken by somebody who died before they were dealt with
+  Word flags;     // and the keeper's number above bit 8; 0: none
+  Word lost;      // how many messages were ever taken by somebody who died before they were dealt with
   uint32_t ring;  // its block
   uint32_t extent_class;
   Word waiting;

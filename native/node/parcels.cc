@@ -29,7 +29,8 @@ napi_value create_parcel(napi_env env, napi_callback_info info) {
   const Arena& arena = process_arena();
   const Bytes from = bytes_of(env, a[0]);
   NewBlock made;
-  if (auto failed = block_create(arena, me, kParcel, 0, from.length, &made)) return throw_failure(env, failed);
+  if (auto failed = block_create(arena, me, kParcel, 0, from.length, &made))
+    return throw_failure(env, failed);
   HeapPart part;
   if (from.length > 0) {
     if (auto failed = heap_map(arena.slot(made.index).extent, from.length, false, &part)) {
@@ -48,7 +49,8 @@ napi_value read_parcel(napi_env env, napi_callback_info info) {
   const Slot& slot = process_arena().slot(to_uint32(env, a[0]));
   const Bytes to = bytes_of(env, a[1]);
   const auto from = static_cast<uint64_t>(to_int64(env, a[2]));
-  if (from > slot.bytes || to.length > slot.bytes - from) return throw_failure(env, {5 /* EIO */, "read_parcel"});
+  if (from > slot.bytes || to.length > slot.bytes - from)
+    return throw_failure(env, {5 /* EIO */, "read_parcel"});
   if (to.length == 0) return nullptr;
   HeapPart part;
   if (auto failed = heap_map(slot.extent, slot.bytes, false, &part)) return throw_failure(env, failed);

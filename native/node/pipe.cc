@@ -92,7 +92,8 @@ napi_value watch_pipe(napi_env env, napi_callback_info info) {
   PipeCall c(env, info);
   const BellTask task{c.wait, kPipe, nullptr};
   uint32_t id;
-  if (auto failed = self(c.data).environment->waiters.add(task, INT64_MAX, &id)) return throw_failure(env, failed);
+  if (auto failed = self(c.data).environment->waiters.add(task, INT64_MAX, &id))
+    return throw_failure(env, failed);
   return uint32(env, id);
 }
 

@@ -228,13 +228,13 @@ export class RingReader {
     const flags = memory.ints[at * 2 + 1]!;
     if ((flags & ~meta.rawBytes) !== 0) return this.#takeNative(what);
     const its = (headBytes + padded(length)) / unitBytes;
-    if (its > ((this.#tail - this.#head) >>> 0) || at + its > units) throw damaged();
+    if (its > (this.#tail - this.#head) >>> 0 || at + its > units) throw damaged();
     try {
       return reader.read(memory, at * unitBytes, false, what);
     } finally {
       this.#head = (this.#head + its) | 0;
       // Others need not know of each message: only when there may be somebody who waits for room, or nothing is left.
-      if (this.#head === this.#tail || ((this.#head - this.#told) >>> 0) > units >>> 2) this.#tell();
+      if (this.#head === this.#tail || (this.#head - this.#told) >>> 0 > units >>> 2) this.#tell();
     }
   }
 

@@ -41,13 +41,21 @@ const bytesMost = 1 << 30;
  */
 export function Pipe(options?: PipeOptions | boolean): [Connection, Connection] {
   const what = 'Pipe()';
-  if (options !== undefined && typeof options !== 'boolean' && (typeof options !== 'object' || (options as unknown) === null))
+  if (
+    options !== undefined &&
+    typeof options !== 'boolean' &&
+    (typeof options !== 'object' || (options as unknown) === null)
+  )
     throw typeError(`${what}: expects { duplex, bytes }, not ${show(options)}`);
-  const { duplex = true, bytes = bytesDefault } = typeof options === 'boolean' ? { duplex: options } : (options ?? {});
-  if (typeof duplex !== 'boolean') throw typeError(`${what}: duplex must be true or false, not ${show(duplex)}`);
+  const { duplex = true, bytes = bytesDefault } =
+    typeof options === 'boolean' ? { duplex: options } : (options ?? {});
+  if (typeof duplex !== 'boolean')
+    throw typeError(`${what}: duplex must be true or false, not ${show(duplex)}`);
   if (typeof bytes !== 'number') throw typeError(`${what}: bytes must be a number, not ${show(bytes)}`);
   if (!(bytes >= bytesLeast && bytes <= bytesMost && Number.isInteger(Math.log2(bytes))))
-    throw rangeError(`${what}: bytes must be a power of two from ${bytesLeast} to ${bytesMost}, not ${bytes}`);
+    throw rangeError(
+      `${what}: bytes must be a power of two from ${bytesLeast} to ${bytesMost}, not ${bytes}`,
+    );
   const rings = duplex ? 2 : 1;
   const made: Reference[] = [];
   try {
@@ -95,7 +103,10 @@ class PipeEnd extends Connection implements Shareable {
     const state = this.#state;
     if (state === null) return;
     this.#state = null;
-    state.failRequests(this, () => new ClosedError('Connection: this end was closed while a call of it waited'));
+    state.failRequests(
+      this,
+      () => new ClosedError('Connection: this end was closed while a call of it waited'),
+    );
     state.reference.release();
   }
 
@@ -188,7 +199,10 @@ class PipeEnd extends Connection implements Shareable {
   protected awaitMessageSync(timeout: number, what: string): boolean {
     const state = this.#opened(what);
     try {
-      return state.look(what) || (timeout > 0 && state.receivers.block((how) => state.await(how, what), timeout, what));
+      return (
+        state.look(what) ||
+        (timeout > 0 && state.receivers.block((how) => state.await(how, what), timeout, what))
+      );
     } catch (error) {
       if (isEnd(error)) return true;
       throw error;
@@ -245,7 +259,13 @@ class PipeEnd extends Connection implements Shareable {
   }
 }
 
-function sendBlocking(state: PipeState, value: unknown, isBytes: boolean, timeout: number, what: string): void {
+function sendBlocking(
+  state: PipeState,
+  value: unknown,
+  isBytes: boolean,
+  timeout: number,
+  what: string,
+): void {
   const packed: PackedMessage = state.pack(value, isBytes, what);
   let put = false;
   try {

@@ -18,7 +18,6 @@ import {
   trailerBytes,
 } from './record.js';
 
-
 const nothing: Surroundings = { shared: [], large: [] };
 
 export class MessageReader {
@@ -52,7 +51,14 @@ export class MessageReader {
     return (memory.view.getUint32(start + 4, true) & meta.rawBytes) !== 0;
   }
 
-  #readRest(memory: Memory, at: number, length: number, flags: number, shared: boolean, what: string): unknown {
+  #readRest(
+    memory: Memory,
+    at: number,
+    length: number,
+    flags: number,
+    shared: boolean,
+    what: string,
+  ): unknown {
     const { slots, parcel, large } = referencesAt(memory, at, length, flags);
     try {
       let payload = memory;
@@ -76,9 +82,7 @@ export class MessageReader {
         end = from + mainBytes;
       }
       const buffers = large.map((slot) =>
-        shared
-          ? openReceived(slot, what)
-          : readInto(slot, newBuffer(native.parcelBytes(slot), what), what),
+        shared ? openReceived(slot, what) : readInto(slot, newBuffer(native.parcelBytes(slot), what), what),
       );
       return this.#decoder.decode(payload, from, end, { shared: objects, large: buffers });
     } finally {
@@ -133,5 +137,8 @@ function openAll(handles: unknown, what: string): object[] {
 }
 
 function damaged(what: string): MultiprocessingError {
-  return new MultiprocessingError('ERR_MP_DAMAGED', `${what}: a message cannot be read: its parts do not fit`);
+  return new MultiprocessingError(
+    'ERR_MP_DAMAGED',
+    `${what}: a message cannot be read: its parts do not fit`,
+  );
 }

@@ -46,14 +46,7 @@ export class MessageWriter {
    * less than the `room` that a record can have. What does not fit in that goes into a parcel.
    * @throws MultiprocessingError `ERR_MP_CLONE` with the path of what cannot be cloned
    */
-  write(
-    value: unknown,
-    memory: Memory,
-    start: number,
-    end: number,
-    room: number,
-    rootName: string,
-  ): number {
+  write(value: unknown, memory: Memory, start: number, end: number, room: number, rootName: string): number {
     const encoder = this.#encoder;
     const at = start + headBytes;
     const stop = encoder.encode(value, memory, at, end, rootName);
@@ -132,10 +125,21 @@ export class MessageWriter {
       if (!fits) payload.set(main);
       if (list !== null) {
         payload.set(list, padded(main.length));
-        new DataView(payload.buffer, payload.byteOffset + length - trailerBytes).setFloat64(0, main.length, true);
+        new DataView(payload.buffer, payload.byteOffset + length - trailerBytes).setFloat64(
+          0,
+          main.length,
+          true,
+        );
       }
       if (fits) return this.#finish(memory, start, length, flags, blocks, slots);
-      return this.#finish(memory, start, length, flags | meta.inParcel, [this.#parcel(payload), ...blocks], slots);
+      return this.#finish(
+        memory,
+        start,
+        length,
+        flags | meta.inParcel,
+        [this.#parcel(payload), ...blocks],
+        slots,
+      );
     } catch (error) {
       this.settle();
       throw error;

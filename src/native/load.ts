@@ -10,7 +10,12 @@ import type { MonitorBinding } from './monitor-binding.js';
 import type { ProcessBinding } from './process-binding.js';
 import type { SegmentBinding } from './segment-binding.js';
 
-export type Binding = ArenaBinding & ForkBinding & MessageBinding & MonitorBinding & ProcessBinding & SegmentBinding;
+export type Binding = ArenaBinding &
+  ForkBinding &
+  MessageBinding &
+  MonitorBinding &
+  ProcessBinding &
+  SegmentBinding;
 
 const require = createRequire(import.meta.url);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');

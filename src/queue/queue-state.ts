@@ -109,7 +109,12 @@ export class QueueState implements LocalState, SyncState {
     if (writing) return this.#putInside(value, what, pack);
     writing = true;
     try {
-      return this.#put(writer, writer.write(value, out, 0, this.#recordBytes, this.#recordBytes, ''), what, pack);
+      return this.#put(
+        writer,
+        writer.write(value, out, 0, this.#recordBytes, this.#recordBytes, ''),
+        what,
+        pack,
+      );
     } finally {
       writing = false;
       writer.settle();
@@ -121,7 +126,12 @@ export class QueueState implements LocalState, SyncState {
     const inner = new MessageWriter();
     const saved = copied();
     try {
-      return this.#put(inner, inner.write(value, out, 0, this.#recordBytes, this.#recordBytes, ''), what, pack);
+      return this.#put(
+        inner,
+        inner.write(value, out, 0, this.#recordBytes, this.#recordBytes, ''),
+        what,
+        pack,
+      );
     } finally {
       inner.settle();
       out.bytes.set(saved);
@@ -190,7 +200,8 @@ export class QueueState implements LocalState, SyncState {
     if (!this.#got(code)) return this.#none(code, what);
     const values: unknown[] = [];
     const end = (code >>> 3) * unitBytes;
-    for (let at = 0; at < end; at = reader.end(incoming, at)) values.push(reader.read(incoming, at, shared, what));
+    for (let at = 0; at < end; at = reader.end(incoming, at))
+      values.push(reader.read(incoming, at, shared, what));
     return values;
   }
 
@@ -232,7 +243,7 @@ export class Remaining {
 
   /** Writes the records of as many as have room in the buffer. Returns where they end; 0: all had been written. */
   write(writer: MessageWriter, recordBytes: number): number {
-    for (let end = 0; ; ) {
+    for (let end = 0; ;) {
       this.#next ??= this.#take();
       if (this.#next === null) return end;
       const room = Math.min(end + recordBytes, recordBytesMax);

@@ -430,11 +430,14 @@ function create(className: string, maxsize: unknown, options: unknown): QueueSta
     throw typeError(`${what}: expects { maxBytes, ringBytes }, not ${show(options)}`);
   const { maxBytes = bytesDefault, ringBytes = ringDefault } = (options ?? {}) as QueueOptions;
   for (const [name, value] of Object.entries({ maxBytes, ringBytes }))
-    if (typeof value !== 'number') throw typeError(`${what}: ${name} must be a number of bytes, not ${show(value)}`);
+    if (typeof value !== 'number')
+      throw typeError(`${what}: ${name} must be a number of bytes, not ${show(value)}`);
   if (!(maxBytes >= 1024 && maxBytes <= Number.MAX_SAFE_INTEGER))
     throw rangeError(`${what}: maxBytes must be 1024 or more bytes, not ${maxBytes}`);
   if (!(ringBytes >= ringLeast && ringBytes <= ringMost && Number.isInteger(Math.log2(ringBytes))))
-    throw rangeError(`${what}: ringBytes must be a power of two from ${ringLeast} to ${ringMost}, not ${ringBytes}`);
+    throw rangeError(
+      `${what}: ringBytes must be a power of two from ${ringLeast} to ${ringMost}, not ${ringBytes}`,
+    );
   const ring = Reference.createBlock(layout.kindRing, 0, layout.queueBlockBytes + ringBytes, what);
   try {
     const items = maxsize <= 0 || maxsize === Infinity ? 0 : maxsize;

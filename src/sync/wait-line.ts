@@ -78,8 +78,7 @@ export class WaitLine {
   }
 
   failAll(handle: object, reason: () => unknown): void {
-    for (const task of [...this.#tasks])
-      if (task.handle === handle && this.remove(task)) task.fail(reason());
+    for (const task of [...this.#tasks]) if (task.handle === handle && this.remove(task)) task.fail(reason());
   }
 
   /** Blocks this thread until `attempt` says true. False: the timeout has passed. */
@@ -115,7 +114,9 @@ export class WaitLine {
           continue;
         }
         this.#inLine = true;
-        this.#waitId = orFail('ERR_MP_MEMORY', 'no thread can be started that waits', () => this.#bell.watch());
+        this.#waitId = orFail('ERR_MP_MEMORY', 'no thread can be started that waits', () =>
+          this.#bell.watch(),
+        );
       } catch (error) {
         this.#callBack();
         this.#tasks.shift();
