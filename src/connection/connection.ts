@@ -222,7 +222,7 @@ function partOf(
 }
 
 function waitOf(options: SendBytesOptions | SyncSendBytesOptions | undefined): WaitOptions | undefined {
-  return options as WaitOptions | undefined;
+  return options;
 }
 
 function limitOf(maxLength: unknown, what: string): number {

@@ -78,7 +78,6 @@ export function Pipe(options?: PipeOptions | boolean): [Connection, Connection] 
 }
 
 const forever: Wait = { timeout: Infinity };
-const sent = Promise.resolve();
 
 /** One end of a pipe. */
 class PipeEnd extends Connection implements Shareable {
@@ -110,15 +109,11 @@ class PipeEnd extends Connection implements Shareable {
     state.reference.release();
   }
 
-  send(value: unknown, options?: number | WaitOptions): Promise<void> {
+  async send(value: unknown, options?: number | WaitOptions): Promise<void> {
     const what = 'Connection.send()';
-    try {
-      const state = this.#opened(what);
-      const wait = options === undefined ? forever : checked(parseWait(options, what));
-      return state.put(value, false, what) ? sent : this.#sendLater(state, value, false, wait, what);
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
+    const state = this.#opened(what);
+    const wait = options === undefined ? forever : checked(parseWait(options, what));
+    if (!state.put(value, false, what)) await this.#sendLater(state, value, false, wait, what);
   }
 
   sendSync(value: unknown, options?: number | SyncWaitOptions): void {
@@ -132,16 +127,12 @@ class PipeEnd extends Connection implements Shareable {
     return this.#opened('Connection.trySend()').put(value, false, 'Connection.trySend()');
   }
 
-  recv(options?: number | WaitOptions): Promise<unknown> {
+  async recv(options?: number | WaitOptions): Promise<unknown> {
     const what = 'Connection.recv()';
-    try {
-      const state = this.#opened(what);
-      const wait = options === undefined ? forever : checked(parseWait(options, what));
-      if (state.receivers.waiting === 0 && state.look(what)) return Promise.resolve(state.take(what));
-      return this.#receive(state, wait, what, () => state.take(what));
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
+    const state = this.#opened(what);
+    const wait = options === undefined ? forever : checked(parseWait(options, what));
+    if (state.receivers.waiting === 0 && state.look(what)) return state.take(what);
+    return this.#receive(state, wait, what, () => state.take(what));
   }
 
   recvSync(options?: number | SyncWaitOptions): unknown {
@@ -158,9 +149,9 @@ class PipeEnd extends Connection implements Shareable {
     return state.receivers.waiting === 0 && state.look(what) ? { value: state.take(what) } : null;
   }
 
-  protected writeMessage(bytes: Uint8Array, wait: Wait, what: string): Promise<void> {
+  protected async writeMessage(bytes: Uint8Array, wait: Wait, what: string): Promise<void> {
     const state = this.#opened(what);
-    return state.put(bytes, true, what) ? sent : this.#sendLater(state, bytes, true, wait, what);
+    if (!state.put(bytes, true, what)) await this.#sendLater(state, bytes, true, wait, what);
   }
 
   protected writeMessageSync(bytes: Uint8Array, timeout: number, what: string): void {
@@ -168,12 +159,10 @@ class PipeEnd extends Connection implements Shareable {
     if (!state.put(bytes, true, what)) sendBlocking(state, bytes, true, timeout, what);
   }
 
-  protected readMessage(maxLength: number, wait: Wait, what: string): Promise<Buffer> {
+  protected async readMessage(maxLength: number, wait: Wait, what: string): Promise<Buffer> {
     const state = this.#opened(what);
-    const take = (): Buffer => takeBytes(state, maxLength, what);
-    return state.receivers.waiting === 0 && state.look(what)
-      ? Promise.resolve(take())
-      : this.#receive(state, wait, what, take);
+    if (state.receivers.waiting === 0 && state.look(what)) return takeBytes(state, maxLength, what);
+    return this.#receive(state, wait, what, () => takeBytes(state, maxLength, what));
   }
 
   protected readMessageSync(maxLength: number, timeout: number, what: string): Buffer {
@@ -244,7 +233,7 @@ class PipeEnd extends Connection implements Shareable {
 
   #sendLater(state: PipeState, value: unknown, isBytes: boolean, wait: Wait, what: string): Promise<void> {
     const packed = state.pack(value, isBytes, what);
-    return waitInLine<void>(this, state.senders, wait, {
+    return waitInLine<undefined>(this, state.senders, wait, {
       attempt: (how) => (state.putPacked(packed, how, what) ? { value: undefined } : null),
       timedOut: () => noRoom(what, wait.timeout),
       dropped: packed.settle,
@@ -312,7 +301,7 @@ function checked(wait: Wait): Wait {
 }
 
 interface PipeAddress extends SyncAddress {
-  readonly block: Address;
+  readonly block?: Address;
 }
 
 registerKind<PipeAddress>('Connection', (address) => {

@@ -44,7 +44,6 @@ const ringLeast = 1 << 12;
 const ringMost = 1 << 30;
 const bytesDefault = 256 << 20;
 const itemsMost = 2 ** 31 - 1;
-const done = Promise.resolve();
 
 /**
  * A queue between processes and threads: many may put, many may get; what one puts comes in the order in which it put it.
@@ -81,16 +80,12 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
    * @throws FullError after `timeout`, ShutDownError after shutdown(), ClosedError, the signal's reason; MultiprocessingError
    * `ERR_MP_CLONE` with the path of what cannot be cloned, `ERR_MP_MESSAGE_SIZE`, `ERR_MP_MEMORY`
    */
-  put(value: T, options?: number | WaitOptions): Promise<void> {
+  async put(value: T, options?: number | WaitOptions): Promise<void> {
     const what = this.#what('put()');
-    try {
-      const state = this.opened('put()');
-      const wait = options === undefined ? forever : checked(parseWait(options, what));
-      const packed = state.tryPut(value, what, true);
-      return packed === true ? done : this.#putLater(state, packed as Packed, wait, what);
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
+    const state = this.opened('put()');
+    const wait = options === undefined ? forever : checked(parseWait(options, what));
+    const packed = state.tryPut(value, what, true);
+    if (packed !== true) await this.#putLater(state, packed as Packed, wait, what);
   }
 
   /** Puts a value, blocking this thread until there is room. As {@link put}; InterruptedError. */
@@ -141,21 +136,17 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
    * Gets a message, waiting for one without blocking the event loop, which is kept alive meanwhile.
    * @throws EmptyError after `timeout`, ShutDownError when it was shut down and nothing is left, ClosedError, the signal's reason
    */
-  get(options?: number | GetOptions): Promise<T> {
+  async get(options?: number | GetOptions): Promise<T> {
     const what = this.#what('get()');
-    try {
-      const state = this.opened('get()');
-      const wait = options === undefined ? forever : checked(parseWait(options, what));
-      const shared = sharedOf(options, what);
-      const got = state.getters.waiting === 0 ? state.tryGet(shared, what) : null;
-      if (got !== null) return Promise.resolve(got.value as T);
-      return this.#getLater<T>(state, wait, what, (how) => {
-        const values = state.getSome(1, shared, what, how);
-        return values === null ? null : { value: values[0] as T };
-      });
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
+    const state = this.opened('get()');
+    const wait = options === undefined ? forever : checked(parseWait(options, what));
+    const shared = sharedOf(options, what);
+    const got = state.getters.waiting === 0 ? state.tryGet(shared, what) : null;
+    if (got !== null) return got.value as T;
+    return this.#getLater<T>(state, wait, what, (how) => {
+      const values = state.getSome(1, shared, what, how);
+      return values === null ? null : { value: values[0] as T };
+    });
   }
 
   /** Gets a message, blocking this thread until there is one. As {@link get}; InterruptedError. */
@@ -179,22 +170,18 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
    * Gets up to `n` messages: what is there, at least one, for which it waits as get() does.
    * @throws as get()
    */
-  getMany(n: number, options?: number | GetOptions): Promise<T[]> {
+  async getMany(n: number, options?: number | GetOptions): Promise<T[]> {
     const what = this.#what('getMany()');
-    try {
-      const state = this.opened('getMany()');
-      checkCount(n, what);
-      const wait = checked(parseWait(options, what));
-      const shared = sharedOf(options, what);
-      const got = state.getters.waiting === 0 ? state.getSome(n, shared, what) : null;
-      if (got !== null) return Promise.resolve(this.#fill(state, got, n, shared, what) as T[]);
-      return this.#getLater<T[]>(state, wait, what, (how) => {
-        const values = state.getSome(n, shared, what, how) as T[] | null;
-        return values === null ? null : { value: values };
-      });
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
+    const state = this.opened('getMany()');
+    checkCount(n, what);
+    const wait = checked(parseWait(options, what));
+    const shared = sharedOf(options, what);
+    const got = state.getters.waiting === 0 ? state.getSome(n, shared, what) : null;
+    if (got !== null) return this.#fill(state, got, n, shared, what) as T[];
+    return this.#getLater<T[]>(state, wait, what, (how) => {
+      const values = state.getSome(n, shared, what, how) as T[] | null;
+      return values === null ? null : { value: values };
+    });
   }
 
   /** The same, blocking this thread until there is one. */
@@ -297,7 +284,7 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
   }
 
   #putLater(state: QueueState, packed: Packed, wait: Wait, what: string): Promise<void> {
-    return waitInLine<void>(this, state.putters, wait, {
+    return waitInLine<undefined>(this, state.putters, wait, {
       attempt: (how) => (state.putPacked(packed, how, what) ? { value: undefined } : null),
       timedOut: () => new FullError(`${what}: no room within ${wait.timeout} ms`),
       dropped: packed.settle,
@@ -367,7 +354,7 @@ export class JoinableQueue<T = unknown> extends Queue<T> {
     const what = 'JoinableQueue.join()';
     const state = this.opened('join()');
     const wait = checked(parseWait(options, what));
-    await waitInLine<void>(this, state.joiners, wait, {
+    await waitInLine<undefined>(this, state.joiners, wait, {
       attempt: (how) => (joined(state, how, what) ? { value: undefined } : null),
       timedOut: () => new TimeoutError(`${what}: not all done within ${wait.timeout} ms`),
     });
@@ -468,7 +455,7 @@ function sharedOf(options: unknown, what: string): boolean {
 }
 
 interface QueueAddress extends SyncAddress {
-  readonly ring: Address;
+  readonly ring?: Address;
 }
 
 function register(className: string, open: (state: QueueState) => object): void {
