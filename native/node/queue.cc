@@ -103,7 +103,8 @@ napi_value put(napi_env env, napi_callback_info info) {
   platform::Failure failed;
   uint32_t done = 0;
   if (slow.how & kSpins) spin_until([&] { return queue_may_put(desk, units); });
-  return result_value(env, queue_put(desk, m.out, units, slow.stands(), &done, &failed), done, failed);
+  const auto result = queue_put(desk, m.out, units, slow.stands(), &done, &failed);
+  return result_value(env, result, done, failed);
 }
 
 // queueGet(id, max, how?, seat?): into the second
@@ -148,7 +149,8 @@ napi_value join(napi_env env, napi_callback_info info) {
   const QueueDesk desk = self(a.data).desk(to_uint32(env, a[0]));
   const Slow slow(env, a, 1);
   uint32_t lost = 0;
-  return result_value(env, queue_join(desk, slow.stands(), &lost), lost, {});
+  const auto result = queue_join(desk, slow.stands(), &lost);
+  return result_value(env, result, lost, {});
 }
 
 // queueShut(id, discard)
