@@ -16,6 +16,8 @@ import { ShortStrings } from './short-strings.js';
 /** Above this V8 makes `new Array(n)` a table of indices. */
 const longestAtOnce = 30_000_000;
 
+const nothing: Surroundings = { shared: [], large: [] };
+
 /** A container that was met too deep in the message; what is in it comes later. */
 interface Later {
   object: object;
@@ -23,7 +25,7 @@ interface Later {
 }
 
 export class Reader implements ValueSource {
-  around!: Surroundings;
+  around = nothing;
   isBusy = false;
   /** Reservations of address space that resizable ArrayBuffers have taken. */
   resizables = 0;
@@ -76,6 +78,7 @@ export class Reader implements ValueSource {
   }
 
   #forget(): void {
+    this.around = nothing; // what it names is its value's to keep
     this.#objects = null;
     if (this.#later.length > 0) this.#later = [];
     this.#depth = 0;
