@@ -8,8 +8,14 @@ import type { ForkBinding } from './fork-binding.js';
 import type { MonitorBinding } from './monitor-binding.js';
 import type { ProcessBinding } from './process-binding.js';
 import type { SegmentBinding } from './segment-binding.js';
+import type { SocketBinding } from './socket-binding.js';
 
-export type Binding = ArenaBinding & ForkBinding & MonitorBinding & ProcessBinding & SegmentBinding;
+export type Binding = ArenaBinding &
+  ForkBinding &
+  MonitorBinding &
+  ProcessBinding &
+  SegmentBinding &
+  SocketBinding;
 
 const require = createRequire(import.meta.url);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
