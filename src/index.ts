@@ -60,7 +60,7 @@ export type { SharedArrayFacts } from './memory/named-arrays.js';
 export { SharedMemory, type SharedMemoryFacts, type SharedMemoryOptions } from './memory/shared-memory.js';
 
 export type { Address } from './connection/address.js';
-export { Client, type ClientOptions } from './connection/client.js';
+export { Client, type ClientOptions, ClientSync, type SyncClientOptions } from './connection/client.js';
 export { Connection, type SendBytesOptions, type SyncSendBytesOptions } from './connection/connection.js';
 export { Listener, type SocketListener } from './connection/listener.js';
 export type { ConnectionOptions, ListenerOptions } from './connection/options.js';

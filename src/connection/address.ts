@@ -48,7 +48,11 @@ export function parseAddress(address: unknown, what: string): Address {
 }
 
 /** What the system is given, in the order to be tried: all addresses of a host's name. */
-export async function systemNames(address: Address, what: string): Promise<SocketName[]> {
+export async function systemNames(
+  address: Address,
+  code: 'ERR_MP_CONNECT' | 'ERR_MP_LISTEN',
+  what: string,
+): Promise<SocketName[]> {
   if (typeof address === 'string') return [[address, -1]];
   const [host, port] = address;
   if (isIP(host) !== 0) return [[host, port]];
@@ -56,16 +60,11 @@ export async function systemNames(address: Address, what: string): Promise<Socke
     const found = await lookup(host, { all: true });
     return found.map(({ address: ip }) => [ip, port]);
   } catch (cause) {
-    const { code, syscall } = cause as NodeJS.ErrnoException;
-    throw new MultiprocessingError(
-      'ERR_MP_CONNECT',
-      `${what}: the host ${show(host)} is not known: ${(cause as Error).message}`,
-      {
-        cause,
-        ...(code === undefined ? {} : { errno: code }),
-        ...(syscall === undefined ? {} : { syscall }),
-      },
-    );
+    const { code: errno, message } = cause as NodeJS.ErrnoException;
+    throw new MultiprocessingError(code, `${what}: the host ${show(host)} is not known: ${message}`, {
+      cause,
+      ...(errno === undefined ? {} : { errno, syscall: 'getaddrinfo' }),
+    });
   }
 }
 

@@ -11,6 +11,7 @@ import { waitLater } from '../sync/wait-later.js';
 import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from '../sync/wait-options.js';
 import { toHandle } from '../transfer/handle.js';
 import { type Address, addressOf, addressText, parseAddress, systemNames } from './address.js';
+import { unsupported } from './client.js';
 import type { Connection } from './connection.js';
 import { authenticate, authenticateSync } from './handshake.js';
 import { type Checked, checkOptions, type ListenerOptions, wholeNumber } from './options.js';
@@ -358,7 +359,7 @@ async function open(
   what: string,
 ): Promise<Socket> {
   const here: Address = typeof address !== 'string' && address[0] === '' ? ['0.0.0.0', address[1]] : address;
-  const [name] = await systemNames(here, what);
+  const [name] = await systemNames(here, 'ERR_MP_LISTEN', what);
   const call = `${what}: cannot listen at ${addressText(address)}`;
   const attempt = (): Socket =>
     new Socket(orFail('ERR_MP_LISTEN', call, () => native.socketListen(...name!, Math.min(backlog, 65_535))));
@@ -366,10 +367,7 @@ async function open(
     return attempt();
   } catch (error) {
     if (!(error instanceof MultiprocessingError)) throw error;
-    if (errnoOf(error) === 'ENOSYS')
-      throw new MultiprocessingError('ERR_MP_UNSUPPORTED', `${call}: not supported on this system yet`, {
-        cause: error,
-      });
+    if (errnoOf(error) === 'ENOSYS') throw unsupported(call, error);
     if (errnoOf(error) !== 'EADDRINUSE') throw error;
     const isAbandoned = typeof address === 'string' && native.socketAbandoned(address);
     if (!isAbandoned) throw inUse(error, 'another listener has the address');
