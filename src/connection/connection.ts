@@ -19,15 +19,18 @@ import {
   type WebStreams,
 } from './streams.js';
 
-export interface SendBytesOptions<Waiting extends SyncWaitOptions = WaitOptions> {
+export interface SyncSendBytesOptions {
   /** Where in `data` the message begins, in bytes. 0 by default. */
   offset?: number | undefined;
   /** How many bytes it has. All from `offset` on by default. */
   size?: number | undefined;
-  timeout?: Waiting['timeout'];
-  signal?: Waiting extends WaitOptions ? AbortSignal | undefined : undefined;
+  /** Milliseconds to wait at most. */
+  timeout?: number | undefined;
 }
-type SyncSendBytesOptions = SendBytesOptions<SyncWaitOptions>;
+export interface SendBytesOptions extends SyncSendBytesOptions {
+  /** Ends the wait when it is aborted. */
+  signal?: AbortSignal | undefined;
+}
 
 /**
  * One end of a connection to another process: messages go in here and come out there, whole and in order.
@@ -84,7 +87,7 @@ export abstract class Connection implements Disposable, AsyncIterable<unknown> {
   async sendBytes(data: ArrayBufferView | ArrayBufferLike, options?: SendBytesOptions): Promise<void> {
     const what = 'Connection.sendBytes()';
     const bytes = partOf(data, options, what);
-    const wait = parseWait(waitOf(options), what);
+    const wait = parseWait(options, what);
     wait.signal?.throwIfAborted();
     return this.writeMessage(bytes, wait, what);
   }
@@ -93,7 +96,7 @@ export abstract class Connection implements Disposable, AsyncIterable<unknown> {
   sendBytesSync(data: ArrayBufferView | ArrayBufferLike, options?: SyncSendBytesOptions): void {
     const what = 'Connection.sendBytesSync()';
     const bytes = partOf(data, options, what);
-    this.writeMessageSync(bytes, parseSyncWait(waitOf(options), what).timeout, what);
+    this.writeMessageSync(bytes, parseSyncWait(options, what).timeout, what);
   }
 
   /**
@@ -203,11 +206,7 @@ function bytesOf(data: unknown, what: string): Uint8Array {
   );
 }
 
-function partOf(
-  data: unknown,
-  options: SendBytesOptions | SyncSendBytesOptions | undefined,
-  what: string,
-): Uint8Array {
+function partOf(data: unknown, options: SyncSendBytesOptions | undefined, what: string): Uint8Array {
   const bytes = bytesOf(data, what);
   if (options === undefined || (options as unknown) === null) return bytes;
   if (typeof options !== 'object')
@@ -219,10 +218,6 @@ function partOf(
   if (size > bytes.length - offset)
     throw rangeError(`${what}: ${size} bytes from ${offset} on are more than the ${bytes.length} of data`);
   return bytes.subarray(offset, offset + size);
-}
-
-function waitOf(options: SendBytesOptions | SyncSendBytesOptions | undefined): WaitOptions | undefined {
-  return options;
 }
 
 function limitOf(maxLength: unknown, what: string): number {

@@ -134,15 +134,17 @@ export function encode(value: unknown, rootName: string): Encoded {
   }
 }
 
-/** The value again. Opens every handle in it. Throws ERR_MP_DAMAGED for bytes that encode() did not write. */
-export function decode(bytes: Uint8Array): unknown {
+/**
+ * The value again. Opens every handle in it, by `open`. Throws ERR_MP_DAMAGED for bytes that encode() did not write.
+ */
+export function decode(bytes: Uint8Array, open: (handle: Handle) => object = openHandle): unknown {
   try {
     const reader = new ValueReader(bytes);
     reader.readHeader();
     if (reader.readUint32() !== format) throw new Error('another format');
     if (reader.readUint32() === hookMode) {
       const handles = reader.readValue() as Handle[];
-      reader.shared = handles.map((handle) => openHandle(handle));
+      reader.shared = handles.map((handle) => open(handle));
     }
     return reader.readValue();
   } catch (error) {

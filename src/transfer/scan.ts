@@ -105,6 +105,12 @@ function isRefused(value: object): boolean {
   );
 }
 
+/** Where the first value is that matches: its path, or null. */
+export function pathOf(root: unknown, rootName: string, matches: (value: unknown) => boolean): string | null {
+  const at = pathTo(root, matches);
+  return at === null ? null : trim(`${rootName}${at}`);
+}
+
 /** The error for `culprit`, found again inside `root` to tell its path; `holder` is what the walk sees of it. */
 function cloneError(
   root: unknown,
