@@ -67,6 +67,7 @@ export type { ConnectionOptions, ListenerOptions } from './connection/options.js
 export type { ReadableStreamOptions, StreamOptions, WebStreams } from './connection/streams.js';
 
 export { Pipe, type PipeOptions } from './connection/pipe.js';
+export { wait, type Waitable } from './connection/wait.js';
 export {
   JoinableQueue,
   Queue,

@@ -205,6 +205,16 @@ export class QueueState implements LocalState, SyncState {
     return values;
   }
 
+  /** As an Attempt that takes nothing: whether there is a message, or never will be. */
+  awaitMessage(): boolean {
+    const seat = this.getterSeat.number;
+    native.queueGet(this.id, 0, How.stands, seat); // none of them: it only stands in line
+    const [length, , , , shut] = native.queueFacts(this.id);
+    if (length === 0 && shut === 0) return false;
+    native.queueWithdraw(this.id, seat); // if we were told of a message, the next one is now
+    return true;
+  }
+
   #got(code: number): boolean {
     return (code & 7) === QueueResult.done;
   }

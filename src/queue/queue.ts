@@ -241,6 +241,26 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
     return maxsize > 0 && length >= maxsize;
   }
 
+  /** @internal Whether a get would not wait. */
+  isReady(): boolean {
+    const [length, , , , shut] = native.queueFacts(this.opened('wait()').id);
+    return length > 0 || shut !== 0;
+  }
+
+  /** @internal Resolves when a get would not wait, at that moment. Takes nothing. */
+  async untilReady(signal: AbortSignal): Promise<void> {
+    const state = this.opened('wait()');
+    await waitInLine<undefined>(
+      this,
+      state.getters,
+      { timeout: Infinity, signal },
+      {
+        attempt: () => (state.awaitMessage() ? { value: undefined } : null),
+        timedOut: () => new EmptyError('wait()'),
+      },
+    );
+  }
+
   /**
    * No more is put from now on, by anybody: put() throws ShutDownError, and so does get() when nothing is left. Who waits is
    * told at once. `immediate`: what is in it is dropped.
