@@ -2,8 +2,8 @@
 import { createRequire, isBuiltin } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { MultiprocessingError } from '../errors.js';
-import type { FunctionRef } from '../transfer/function-ref.js';
-import { functionIn, preloadedModule } from '../transfer/function-resolve.js';
+import { type FunctionRef, functionNamedHere } from '../transfer/function-ref.js';
+import { functionIn, loadedModule } from '../transfer/function-resolve.js';
 
 const require = createRequire(import.meta.url);
 
@@ -25,7 +25,9 @@ export class NotLoadedError extends MultiprocessingError {
 /** The function of a module that is loaded, or that can be without waiting. */
 export function defaultFunction(ref: FunctionRef): object {
   const { module } = ref;
-  const known = preloadedModule(module);
+  const own = functionNamedHere(ref);
+  if (own !== undefined) return own;
+  const known = loadedModule(module);
   if (known !== undefined) return functionIn(known, ref);
   if (isBuiltin(module)) return functionIn(withDefault(require(module)), ref);
   if (!module.startsWith('file:')) throw new NotLoadedError(ref);

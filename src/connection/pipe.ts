@@ -3,6 +3,7 @@ import { BufferTooShortError, ClosedError, MultiprocessingError, TimeoutError } 
 import { type Address, damaged, Reference } from '../memory/arena.js';
 import { rangeError, show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
+import { orFailUnread, orLater } from '../message/reader.js';
 import { openObject, type SyncAddress } from '../sync/sync-handle.js';
 import { waitInLine } from '../sync/wait-line.js';
 import {
@@ -131,8 +132,9 @@ class PipeEnd extends Connection implements Shareable {
     const what = 'Connection.recv()';
     const state = this.#opened(what);
     const wait = options === undefined ? forever : checked(parseWait(options, what));
-    if (state.receivers.waiting === 0 && state.look(what)) return state.take(what);
-    return this.#receive(state, wait, what, () => state.take(what));
+    const take = (): unknown => orLater(() => state.take(what));
+    if (state.receivers.waiting === 0 && state.look(what)) return take();
+    return this.#receive(state, wait, what, take);
   }
 
   recvSync(options?: number | SyncWaitOptions): unknown {
@@ -140,13 +142,15 @@ class PipeEnd extends Connection implements Shareable {
     const state = this.#opened(what);
     const { timeout } = options === undefined ? forever : parseSyncWait(options, what);
     if (!state.look(what)) awaitBlocking(state, timeout, what);
-    return state.take(what);
+    return orFailUnread(() => state.take(what));
   }
 
   tryRecv(): { value: unknown } | null {
     const what = 'Connection.tryRecv()';
     const state = this.#opened(what);
-    return state.receivers.waiting === 0 && state.look(what) ? { value: state.take(what) } : null;
+    return state.receivers.waiting === 0 && state.look(what)
+      ? { value: orFailUnread(() => state.take(what)) }
+      : null;
   }
 
   protected async writeMessage(bytes: Uint8Array, wait: Wait, what: string): Promise<void> {

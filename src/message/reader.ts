@@ -1,10 +1,12 @@
 /** Reading records: the value, or bytes, with the objects and blocks they refer to. */
 import { Decoder, type Surroundings } from '../codec/decoder.js';
+import { NotLoadedError } from '../codec/functions.js';
 import { Memory } from '../codec/memory.js';
 import { MultiprocessingError } from '../errors.js';
 import { Reference } from '../memory/arena.js';
 import { orFail } from '../native/failure.js';
 import { native } from '../native/load.js';
+import { loadModule } from '../transfer/function-resolve.js';
 import { type Handle, openHandle } from '../transfer/handle.js';
 import { openReceived } from './blocks.js';
 import {
@@ -19,6 +21,7 @@ import {
 } from './record.js';
 
 const nothing: Surroundings = { shared: [], large: [] };
+const none: readonly number[] = [];
 
 export class MessageReader {
   readonly #decoder = new Decoder();
@@ -36,14 +39,27 @@ export class MessageReader {
 
   /**
    * The value of the record at `start`, whose references this environment holds by now. Bytes come as a Buffer.
-   * @throws MultiprocessingError `ERR_MP_DAMAGED`
+   * @throws MultiprocessingError `ERR_MP_DAMAGED`; UnreadError if it has a function of a module that is not loaded here
    */
   read(memory: Memory, start: number, shared: boolean, what: string): unknown {
     const flags = memory.view.getUint32(start + 4, true);
-    const at = start + headBytes;
-    const length = memory.view.getUint32(start, true);
-    if (flags === 0) return this.#decoder.decode(memory, at, at + length, nothing);
-    return this.#readRest(memory, at, length, flags, shared, what);
+    const slots = flags <= meta.rawBytes ? none : referencesAt(memory, start).slots;
+    let isUnread = false;
+    try {
+      return this.#value(memory, start, flags, shared, what);
+    } catch (error) {
+      if (!(error instanceof NotLoadedError)) throw error;
+      isUnread = true;
+      const record = new Memory(new Uint8Array(memory.bytes.subarray(start, this.end(memory, start))).buffer);
+      throw new UnreadError(error, {
+        read: () => this.#value(record, 0, flags, shared, what),
+        end: () => {
+          giveBack(slots);
+        },
+      });
+    } finally {
+      if (!isUnread) giveBack(slots);
+    }
   }
 
   /** Whether the record at `start` is one of bytes. */
@@ -51,57 +67,113 @@ export class MessageReader {
     return (memory.view.getUint32(start + 4, true) & meta.rawBytes) !== 0;
   }
 
-  #readRest(
-    memory: Memory,
-    at: number,
-    length: number,
-    flags: number,
-    shared: boolean,
-    what: string,
-  ): unknown {
-    const { slots, parcel, large } = referencesAt(memory, at, length, flags);
+  #value(memory: Memory, start: number, flags: number, shared: boolean, what: string): unknown {
+    const at = start + headBytes;
+    const length = memory.view.getUint32(start, true);
+    if (flags === 0) return this.#decoder.decode(memory, at, at + length, nothing);
+    const { parcel, large } = referencesAt(memory, start);
+    let payload = memory;
+    let from = at;
+    if (parcel !== null) {
+      if (native.parcelBytes(parcel) < length) throw damaged(what);
+      payload = new Memory(readInto(parcel, newBuffer(length, what), what));
+      from = 0;
+    }
+    if ((flags & meta.rawBytes) !== 0)
+      return parcel !== null ? payload.bytes : Buffer.copyBytesFrom(payload.bytes, from, length);
+    let end = from + length;
+    let objects: readonly object[] = [];
+    if ((flags & meta.handles) !== 0) {
+      if (length < trailerBytes) throw damaged(what);
+      const listEnd = end - trailerBytes;
+      const mainBytes = payload.view.getFloat64(listEnd, true);
+      if (!(Number.isInteger(mainBytes) && mainBytes >= 0 && from + padded(mainBytes) <= listEnd))
+        throw damaged(what);
+      const handles = this.#decoder.decode(payload, from + padded(mainBytes), listEnd, nothing);
+      objects = openAll(handles, what);
+      end = from + mainBytes;
+    }
+    const buffers = large.map((slot) =>
+      shared ? openReceived(slot, what) : readInto(slot, newBuffer(native.parcelBytes(slot), what), what),
+    );
     try {
-      let payload = memory;
-      let from = at;
-      if (parcel !== null) {
-        if (native.parcelBytes(parcel) < length) throw damaged(what);
-        payload = new Memory(readInto(parcel, new ArrayBuffer(length), what));
-        from = 0;
-      }
-      if ((flags & meta.rawBytes) !== 0) return Buffer.copyBytesFrom(payload.bytes, from, length);
-      let end = from + length;
-      let objects: readonly object[] = [];
-      if ((flags & meta.handles) !== 0) {
-        if (length < trailerBytes) throw damaged(what);
-        const listEnd = end - trailerBytes;
-        const mainBytes = payload.view.getFloat64(listEnd, true);
-        if (!(Number.isInteger(mainBytes) && mainBytes >= 0 && from + padded(mainBytes) <= listEnd))
-          throw damaged(what);
-        const handles = this.#decoder.decode(payload, from + padded(mainBytes), listEnd, nothing);
-        objects = openAll(handles, what);
-        end = from + mainBytes;
-      }
-      const buffers = large.map((slot) =>
-        shared ? openReceived(slot, what) : readInto(slot, newBuffer(native.parcelBytes(slot), what), what),
-      );
       return this.#decoder.decode(payload, from, end, { shared: objects, large: buffers });
-    } finally {
-      // What nobody here has opened, or has opened before, is not ours by this message.
-      for (const slot of slots) if (!Reference.isOpen(slot)) native.closeObject(slot);
+    } catch (error) {
+      for (const object of objects) (object as Partial<Disposable>)[Symbol.dispose]?.();
+      throw error;
     }
   }
 }
 
+/** A message that cannot be read before a module is loaded: it has a function of it. */
+export class UnreadError extends Error {
+  readonly #reason: NotLoadedError;
+  readonly #message: { read(): unknown; end(): void };
+
+  constructor(reason: NotLoadedError, message: { read(): unknown; end(): void }) {
+    super(reason.message);
+    this.#reason = reason;
+    this.#message = message;
+  }
+
+  /** Loads what is missing, and reads it. */
+  async later(): Promise<unknown> {
+    try {
+      for (let reason = this.#reason; ;) {
+        await loadModule(reason.module);
+        try {
+          return this.#message.read();
+        } catch (error) {
+          if (!(error instanceof NotLoadedError) || error.module === reason.module) throw error;
+          reason = error;
+        }
+      }
+    } finally {
+      this.#message.end();
+    }
+  }
+
+  /** Gives the message up: it is the caller's error that the module is not loaded. */
+  giveUp(): NotLoadedError {
+    this.#message.end();
+    return this.#reason;
+  }
+}
+
+/** The value of `read`; of a message that needs a module first, a promise. */
+export function orLater<T>(read: () => T): T | Promise<T> {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof UnreadError) return error.later() as Promise<T>;
+    throw error;
+  }
+}
+
+/** The value of `read`; if that cannot be had without waiting, the error that says so. */
+export function orFailUnread<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof UnreadError ? error.giveUp() : error;
+  }
+}
+
+/** What nobody here has opened, or had open before, is not ours by this message. */
+function giveBack(slots: readonly number[]): void {
+  for (const slot of slots) if (!Reference.isOpen(slot)) native.closeObject(slot);
+}
+
 function referencesAt(
   memory: Memory,
-  at: number,
-  length: number,
-  flags: number,
+  start: number,
 ): { slots: number[]; parcel: number | null; large: number[] } {
+  const length = memory.view.getUint32(start, true);
+  const flags = memory.view.getUint32(start + 4, true);
   const inParcel = (flags & meta.inParcel) !== 0;
   const blocks = (flags >>> largeShift) & countMax;
   const count = (inParcel ? 1 : 0) + blocks + (flags >>> referencesShift);
-  const from = at + (inParcel ? 0 : padded(length));
+  const from = start + headBytes + (inParcel ? 0 : padded(length));
   const slots: number[] = [];
   for (let i = 0; i < count; i++) slots.push(memory.view.getUint32(from + i * referenceBytes, true));
   const first = inParcel ? 1 : 0;

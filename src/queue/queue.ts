@@ -141,10 +141,10 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
     const state = this.opened('get()');
     const wait = options === undefined ? forever : checked(parseWait(options, what));
     const shared = sharedOf(options, what);
-    const got = state.getters.waiting === 0 ? state.tryGet(shared, what) : null;
+    const got = state.getters.waiting === 0 ? state.tryGet(shared, what, true) : null;
     if (got !== null) return got.value as T;
     return this.#getLater<T>(state, wait, what, (how) => {
-      const values = state.getSome(1, shared, what, how);
+      const values = state.getSome(1, shared, what, true, how);
       return values === null ? null : { value: values[0] as T };
     });
   }
@@ -176,12 +176,13 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
     checkCount(n, what);
     const wait = checked(parseWait(options, what));
     const shared = sharedOf(options, what);
-    const got = state.getters.waiting === 0 ? state.getSome(n, shared, what) : null;
-    if (got !== null) return this.#fill(state, got, n, shared, what) as T[];
-    return this.#getLater<T[]>(state, wait, what, (how) => {
-      const values = state.getSome(n, shared, what, how) as T[] | null;
-      return values === null ? null : { value: values };
-    });
+    const got =
+      (state.getters.waiting === 0 ? state.getSome(n, shared, what, true) : null) ??
+      (await this.#getLater<unknown[]>(state, wait, what, (how) => {
+        const values = state.getSome(n, shared, what, true, how);
+        return values === null ? null : { value: values };
+      }));
+    return (await Promise.all(this.#fill(state, got, n, shared, what, true))) as T[];
   }
 
   /** The same, blocking this thread until there is one. */
@@ -191,16 +192,23 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
     checkCount(n, what);
     const { timeout } = parseSyncWait(options, what);
     const shared = sharedOf(options, what);
-    const got = state.getSome(n, shared, what) ?? this.#getBlocking(state, n, shared, timeout, what);
-    return this.#fill(state, got, n, shared, what) as T[];
+    const got = state.getSome(n, shared, what, false) ?? this.#getBlocking(state, n, shared, timeout, what);
+    return this.#fill(state, got, n, shared, what, false) as T[];
   }
 
   /** One native call gives no more than a buffer holds. */
-  #fill(state: QueueState, values: unknown[], n: number, shared: boolean, what: string): unknown[] {
+  #fill(
+    state: QueueState,
+    values: unknown[],
+    n: number,
+    shared: boolean,
+    what: string,
+    later: boolean,
+  ): unknown[] {
     while (values.length < n && native.queueLength(state.id) > 0) {
       let more: unknown[] | null;
       try {
-        more = state.getSome(n - values.length, shared, what);
+        more = state.getSome(n - values.length, shared, what, later);
       } catch (error) {
         if (error instanceof ShutDownError) break; // with what we have
         throw error;
@@ -335,7 +343,7 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
 
   #getBlocking(state: QueueState, n: number, shared: boolean, timeout: number, what: string): unknown[] {
     let values: unknown[] | null = null;
-    const attempt: Attempt = (how) => (values = state.getSome(n, shared, what, how)) !== null;
+    const attempt: Attempt = (how) => (values = state.getSome(n, shared, what, false, how)) !== null;
     if (!state.getters.block(attempt, timeout, what))
       throw new EmptyError(`${what}: no message within ${timeout} ms`);
     return values!;
