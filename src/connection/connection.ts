@@ -76,6 +76,23 @@ export abstract class Connection implements Disposable, AsyncIterable<unknown> {
   /** Takes one message; one that is longer than `maxLength` is an error. */
   protected abstract readMessage(maxLength: number, wait: Wait, what: string): Promise<Buffer>;
   protected abstract readMessageSync(maxLength: number, timeout: number, what: string): Buffer;
+  /** Takes one message into `target`, from byte `offset` on. An end that can save a copy overrides this. */
+  protected async readMessageInto(
+    target: ArrayBufferView,
+    offset: number,
+    wait: Wait,
+    what: string,
+  ): Promise<number> {
+    return copyInto(target, offset, await this.readMessage(Infinity, wait, what), what);
+  }
+  protected readMessageIntoSync(
+    target: ArrayBufferView,
+    offset: number,
+    timeout: number,
+    what: string,
+  ): number {
+    return copyInto(target, offset, this.readMessageSync(Infinity, timeout, what), what);
+  }
   /** Waits until a message, or the end, can be received without waiting. False: the timeout has passed. */
   protected abstract awaitMessage(wait: Wait, what: string): Promise<boolean>;
   protected abstract awaitMessageSync(timeout: number, what: string): boolean;
@@ -128,7 +145,7 @@ export abstract class Connection implements Disposable, AsyncIterable<unknown> {
     checkTarget(target, offset, what);
     const wait = parseWait(options, what);
     wait.signal?.throwIfAborted();
-    return copyInto(target, offset, await this.readMessage(Infinity, wait, what), what);
+    return this.readMessageInto(target, offset, wait, what);
   }
 
   /** The same, blocking this thread. */
@@ -136,7 +153,7 @@ export abstract class Connection implements Disposable, AsyncIterable<unknown> {
     const what = 'Connection.recvBytesIntoSync()';
     checkTarget(target, offset, what);
     const { timeout } = parseSyncWait(options, what);
-    return copyInto(target, offset, this.readMessageSync(Infinity, timeout, what), what);
+    return this.readMessageIntoSync(target, offset, timeout, what);
   }
 
   /**

@@ -227,28 +227,36 @@ export class RingReader {
 
   /** Takes the message in front: its value, or its bytes as a Buffer. look() has said yes. */
   take(what: string): unknown {
+    return this.#take((memory, start) => reader.read(memory, start, false, what));
+  }
+
+  /** Takes the message in front, which is one of bytes and no longer than `target`, into that. How many there were. */
+  takeInto(target: Uint8Array, what: string): number {
+    return this.#take((memory, start) => reader.readInto(memory, start, target, what));
+  }
+
+  #take<T>(read: (memory: Memory, start: number) => T): T {
     const at = this.#front();
     const { memory, units } = this.ring;
-    const length = memory.ints[at * 2]! >>> 0;
     const flags = memory.ints[at * 2 + 1]!;
-    if ((flags & ~meta.rawBytes) !== 0) return this.#takeNative(what);
-    const its = (headBytes + padded(length)) / unitBytes;
+    if ((flags & ~meta.rawBytes) !== 0) return this.#takeNative(read);
+    const its = (headBytes + padded(memory.ints[at * 2]! >>> 0)) / unitBytes;
     if (its > (this.#tail - this.#head) >>> 0 || at + its > units) throw damaged();
     try {
-      return reader.read(memory, at * unitBytes, false, what);
+      return read(memory, at * unitBytes);
     } finally {
       this.#head = (this.#head + its) | 0;
       this.#tell();
     }
   }
 
-  #takeNative(what: string, shared = false): unknown {
+  #takeNative<T>(read: (memory: Memory, start: number) => T): T {
     const { id, number, words, headAt } = this.ring;
     const code = native.pipeGet(id, number);
     if ((code & 7) !== QueueResult.done) throw damaged();
     this.#head = Atomics.load(words, headAt);
     this.#tell();
-    return reader.read(incoming, 0, shared, what);
+    return read(incoming, 0);
   }
 
   #tell(): void {

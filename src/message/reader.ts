@@ -62,9 +62,22 @@ export class MessageReader {
     }
   }
 
-  /** Whether the record at `start` is one of bytes. */
-  isBytes(memory: Memory, start: number): boolean {
-    return (memory.view.getUint32(start + 4, true) & meta.rawBytes) !== 0;
+  /** Copies the bytes of the record at `start`, which is one of bytes and not longer than `target`, straight into that. */
+  readInto(memory: Memory, start: number, target: Uint8Array, what: string): number {
+    const length = memory.view.getUint32(start, true);
+    if ((memory.view.getUint32(start + 4, true) & meta.inParcel) === 0) {
+      const at = start + headBytes;
+      target.set(memory.bytes.subarray(at, at + length));
+      return length;
+    }
+    const { slots, parcel } = referencesAt(memory, start);
+    try {
+      if (native.parcelBytes(parcel!) < length) throw damaged(what);
+      readParcel(parcel!, target.subarray(0, length), what);
+      return length;
+    } finally {
+      giveBack(slots);
+    }
   }
 
   #value(memory: Memory, start: number, flags: number, shared: boolean, what: string): unknown {
@@ -76,7 +89,7 @@ export class MessageReader {
     let from = at;
     if (parcel !== null) {
       if (native.parcelBytes(parcel) < length) throw damaged(what);
-      payload = new Memory(readInto(parcel, newBuffer(length, what), what));
+      payload = new Memory(copyOf(parcel, length, what));
       from = 0;
     }
     if ((flags & meta.rawBytes) !== 0)
@@ -94,7 +107,7 @@ export class MessageReader {
       end = from + mainBytes;
     }
     const buffers = large.map((slot) =>
-      shared ? openReceived(slot, what) : readInto(slot, newBuffer(native.parcelBytes(slot), what), what),
+      shared ? openReceived(slot, what) : copyOf(slot, native.parcelBytes(slot), what),
     );
     try {
       return this.#decoder.decode(payload, from, end, { shared: objects, large: buffers });
@@ -180,10 +193,15 @@ function referencesAt(
   return { slots, parcel: inParcel ? slots[0]! : null, large: slots.slice(first, first + blocks) };
 }
 
-function readInto(slot: number, buffer: ArrayBuffer, what: string): ArrayBuffer {
+function readParcel(slot: number, target: Uint8Array, what: string): void {
   orFail('ERR_MP_MEMORY', `${what}: a large message cannot be read`, () => {
-    native.readParcel(slot, new Uint8Array(buffer), 0);
+    native.readParcel(slot, target, 0);
   });
+}
+
+function copyOf(slot: number, bytes: number, what: string): ArrayBuffer {
+  const buffer = newBuffer(bytes, what);
+  readParcel(slot, new Uint8Array(buffer), what);
   return buffer;
 }
 

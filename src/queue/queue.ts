@@ -1,5 +1,15 @@
 import { inspect } from 'node:util';
 import { EmptyError, FullError, MultiprocessingError, ShutDownError, TimeoutError } from '../errors.js';
+import type { Readable, Writable } from 'node:stream';
+import {
+  type ReadableStreamOptions,
+  type Sink,
+  type Source,
+  toReadable,
+  toWeb,
+  toWritable,
+  type WebStreams,
+} from '../connection/streams.js';
 import { type Address, damaged, Reference } from '../memory/arena.js';
 import { rangeError, show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
@@ -231,6 +241,21 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
       }
       yield value;
     }
+  }
+
+  /** The messages as a stream of Node's, until the queue is shut down and nothing is left. */
+  toReadable(options?: Pick<ReadableStreamOptions, 'highWaterMark'>): Readable {
+    return toReadable(this, options);
+  }
+
+  /** A stream of Node's whose chunks are put. Its end shuts nothing down: others may put. */
+  toWritable(): Writable {
+    return toWritable(this);
+  }
+
+  /** The same two as web streams. */
+  toWeb(options?: Pick<ReadableStreamOptions, 'highWaterMark'>): WebStreams {
+    return toWeb(this, options);
   }
 
   /** How many messages are in it: exact, at a moment during the call. */
