@@ -3,8 +3,6 @@ import { EmptyError, FullError, MultiprocessingError, ShutDownError, TimeoutErro
 import type { Readable, Writable } from 'node:stream';
 import {
   type ReadableStreamOptions,
-  type Sink,
-  type Source,
   toReadable,
   toWeb,
   toWritable,
