@@ -142,8 +142,7 @@ export class RingWriter {
   }
 
   #wake(): void {
-    const { id, number, words, tailAwaitedAt } = this.ring;
-    Atomics.store(words, tailAwaitedAt, 0);
+    const { id, number } = this.ring;
     native.wakePipe(id, number, false);
   }
 
@@ -175,7 +174,7 @@ export class RingWriter {
 export class RingReader {
   readonly ring: PipeRing;
   #head = 0;
-  /** The head as others know it. */
+  /** The head as it was when we last looked for somebody who waits for room. */
   #told = 0;
   /** The tail as it was at the last look. */
   #tail = 0;
@@ -223,7 +222,7 @@ export class RingReader {
   /** Takes the message in front: its value, or its bytes as a Buffer. look() has said yes. */
   take(what: string): unknown {
     const at = this.#front();
-    const { memory, units } = this.ring;
+    const { memory, units, words, headAt } = this.ring;
     const length = memory.ints[at * 2]! >>> 0;
     const flags = memory.ints[at * 2 + 1]!;
     if ((flags & ~meta.rawBytes) !== 0) return this.#takeNative(what);
@@ -233,7 +232,9 @@ export class RingReader {
       return reader.read(memory, at * unitBytes, false, what);
     } finally {
       this.#head = (this.#head + its) | 0;
-      // Others need not know of each message: only when there may be somebody who waits for room, or nothing is left.
+      // At once: should another environment use this end after us, it must not get this message again. But who waits for
+      // room is not woken by each.
+      Atomics.store(words, headAt, this.#head);
       if (this.#head === this.#tail || (this.#head - this.#told) >>> 0 > units >>> 2) this.#tell();
     }
   }
@@ -252,9 +253,7 @@ export class RingReader {
     const { id, number, words, headAt, headAwaitedAt } = this.ring;
     this.#told = this.#head;
     Atomics.store(words, headAt, this.#head);
-    if (Atomics.load(words, headAwaitedAt) === 0) return;
-    Atomics.store(words, headAwaitedAt, 0);
-    native.wakePipe(id, number, true);
+    if (Atomics.load(words, headAwaitedAt) !== 0) native.wakePipe(id, number, true);
   }
 }
 

@@ -148,4 +148,70 @@ struct QueueGround : HeapGround {
   uint32_t length() { return queue_length(queue().in, queue().out); }
 };
 
+/// A pipe as its maker has it: its block and its two ends.
+struct PipeGround : HeapGround {
+  uint32_t block_index = 0, ends[2] = {};
+  explicit PipeGround(uint32_t units = 512, uint32_t rings = 2) {
+    block_index = new_block(keeper, kPipe, sizeof(PipeBlock) + uint64_t{rings} * units * kUnit);
+    block().units = units;
+    block().rings = rings;
+    for (uint32_t& e : ends) CHECK(!object_create(arena, keeper, kPipeEnd, block_index, 0, &e));
+    for (uint32_t side = 0; side < 2; side++) {
+      PipeEnd& e = end(side);
+      e.side = side, e.other = ends[1 - side];
+      e.other_header = static_cast<uint32_t>(arena.slot(e.other).header.load());
+    }
+  }
+  PipeBlock& block() { return *static_cast<PipeBlock*>(heap_at(arena, heap, block_index)); }
+  PipeEnd& end(uint32_t side) { return reinterpret_cast<PipeEnd&>(arena.slot(ends[side])); }
+  PipeDesk desk(OwnerId me) { return {arena, block_index, block(), me}; }
+  /// A participant that has the block and one end, which it uses.
+  OwnerId use(uint32_t side) {
+    const OwnerId me = enter(arena);
+    open_too(me, block_index);
+    open_too(me, ends[side]);
+    end(side).sender = me;
+    end(side).receiver = me;
+    return me;
+  }
+  void close_all(OwnerId me) {
+    for (const uint32_t i : {ends[0], ends[1], block_index})
+      if (holds(arena, me, i)) close(arena, me, i);
+  }
+  PipeResult put(OwnerId me, uint32_t ring, const Letter& l) {
+    platform::Failure failed;
+    return pipe_put(desk(me), ring, l.bytes, l.units, &failed);
+  }
+  PipeResult get(OwnerId me, uint32_t ring, unsigned char* out) {
+    platform::Failure failed;
+    uint32_t units;
+    return pipe_get(desk(me), ring, out, kRecordUnitsMax, &units, &failed);
+  }
+  /// As JavaScript does it, without the lock.
+  bool put_plain(uint32_t ring, const Letter& l) {
+    PipeRing& words = block().ring[ring];
+    const Ring r = desk(keeper).ring(ring);
+    const uint32_t tail = words.tail, room = ring_room(r, words.head, tail, l.units);
+    if (room == 0) return false;
+    ring_write(r, tail, room, l.bytes, l.units);
+    words.tail = tail + room;
+    pipe_wake(words.tail, words.tail_awaited);
+    return true;
+  }
+  bool get_plain(uint32_t ring, uint32_t* number) {
+    PipeRing& words = block().ring[ring];
+    const Ring r = desk(keeper).ring(ring);
+    uint32_t at;
+    Record record;
+    const uint32_t head = words.head, tail = words.tail;
+    if (head == tail || !ring_front(r, head, tail, &at, &record) || references_in(record.meta) > 0)
+      return false;
+    *number = number_of(r.at(at));
+    words.head = at + static_cast<uint32_t>(record_units(record));
+    pipe_wake(words.head, words.head_awaited);
+    return true;
+  }
+  uint32_t number_kept() { return block().keeper == 0 ? 0 : kept(arena, block().keeper); }
+};
+
 }  // namespace mp::test
