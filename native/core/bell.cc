@@ -30,7 +30,7 @@ void drop_vanished(const Arena& arena, uint32_t index, LatchOwner as) {
 }  // namespace
 
 void bell_expect(const BellWait& wait) {
-  if (wait.awaited != nullptr) wait.awaited->store(1, std::memory_order_seq_cst);
+  if (wait.awaited != nullptr) wait.awaited->store(sleep_mark(wait.value), std::memory_order_seq_cst);
   if (wait.sleeps == nullptr) return;
   const uint32_t mark = wait.value | 1;
   uint32_t latest = wait.sleeps->load(std::memory_order_seq_cst);

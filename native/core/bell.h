@@ -29,7 +29,7 @@ struct BellWait {
   OwnerId me;
   Word* sleeps = nullptr;  // of an event: where to say that somebody sleeps (event.h, E2)
   // Of a pipe's end (pipe.h):
-  Word* awaited = nullptr;       // a flag that says the same
+  Word* awaited = nullptr;       // where to leave a mark that says the same
   platform::Watch also[2] = {};  // words that ring it as well
 };
 
@@ -41,6 +41,8 @@ inline bool bell_rung(const BellWait& wait) {
     if (w.word != nullptr && w.word->load(std::memory_order_seq_cst) != w.value) return true;
   return false;
 }
+/// The mark of who sleeps until a word is no longer `value`; never 0.
+constexpr uint32_t sleep_mark(uint32_t value) { return value << 1 | 1; }
 /// To be called before each look that precedes a park.
 void bell_expect(const BellWait& wait);
 /// What else to watch: the tokens of the others that have the object open. Returns how many.

@@ -1,7 +1,6 @@
 #include "core/keepers.h"
 
 #include "core/objects.h"
-#include "core/participants.h"
 #include "core/point.h"
 
 namespace mp {
@@ -23,13 +22,30 @@ bool is_stale(const Arena& arena, uint64_t object) {
   return header_generation(header) != static_cast<uint32_t>(object >> 32);
 }
 
-/// Takes the right to change `object` (K1). False: somebody alive has it, or the caller's caller.
-bool take_changer(const Arena& arena, Keeper& keeper, OwnerId as, bool inherits = false) {
-  uint32_t changer = keeper.changer.load(memory_order_acquire);
-  platform::Watch unused;
-  if (changer == as) return inherits;
-  if (changer != 0 && !owner_dead(arena, changer, &unused)) return false;
-  return keeper.changer.compare_exchange_strong(changer, as, memory_order_seq_cst);
+/// Takes the right to change `object` (K1). False: somebody has it, who may be dead, or who called us.
+bool take_changer(Keeper& keeper, OwnerId as, bool inherits = false) {
+  uint32_t changer = 0;
+  return keeper.changer.compare_exchange_strong(changer, as, memory_order_seq_cst) ||
+         (inherits && changer == as);
+}
+
+/// Empties a keeper for as long as its object is no more. Once is not enough: another one may have been freed there by
+/// somebody who found that we have the keeper.
+void sweep_one(const Arena& arena, uint32_t holder_slot, OwnerId as, uint32_t number, bool inherits) {
+  Keeper& keeper = arena.keeper(number);
+  for (;;) {
+    const uint64_t object = keeper.object.load(memory_order_acquire);
+    const bool stale = object != 0 && is_stale(arena, object);
+    const bool inherited = inherits && keeper.changer.load(memory_order_acquire) == as;
+    if ((!stale && !inherited) || !take_changer(keeper, as, inherits)) return;
+    if (stale && keeper.object.load(memory_order_acquire) == object) {
+      keeper_retain(arena, holder_slot, number, [](uint32_t) { return false; });
+      MP_POINT("keeper.emptied");
+      keeper.object.store(0, memory_order_seq_cst);
+    }
+    MP_POINT("keeper.given_back");
+    keeper.changer.store(0, memory_order_release);
+  }
 }
 
 /// Backs the page of a keeper that has never been.
@@ -61,23 +77,25 @@ platform::Failure keeper_take(const Arena& arena, OwnerId me, uint32_t index, ui
   for (uint32_t k = 1; k < kKeeperMax; k++) {
     if (auto failed = reserve_keeper(arena, k)) return failed;
     Keeper& keeper = arena.keeper(k);
-    if (keeper.object.load(memory_order_acquire) != 0 || !take_changer(arena, keeper, me)) continue;
+    if (keeper.object.load(memory_order_acquire) != 0) continue;
+    raise_high(arena, k);  // first: who sweeps us looks below it
+    if (!take_changer(keeper, me)) continue;
     MP_POINT("keeper.changing");
     const bool free = keeper.object.load(memory_order_acquire) == 0;
-    if (free) {
-      raise_high(arena, k);
-      keeper.object.store(object, memory_order_seq_cst);
-      MP_POINT("keeper.taken");
-    }
+    if (free) keeper.object.store(object, memory_order_seq_cst);
+    MP_POINT("keeper.taken");
     keeper.changer.store(0, memory_order_release);
-    if (!free) continue;
-    *number = k;
-    return {};
+    if (free) {
+      *number = k;
+      return {};
+    }
+    sweep_one(arena, owner_slot(me), me, k, false);
   }
   return {28 /* ENOSPC on every system of ours */, "keeper_take"};
 }
 
 platform::Failure keeper_set(const Arena& arena, uint32_t number, uint32_t index) {
+  if (number >= kKeeperMax || index >= kSlotMax) return {5 /* EIO: overwritten */, "keeper_set"};
   Word& regions = arena.keeper(number).regions;
   const uint32_t region = index / kSlotsPerRegion;
   if (!(regions.load(memory_order_acquire) & 1u << region)) {
@@ -93,9 +111,11 @@ platform::Failure keeper_set(const Arena& arena, uint32_t number, uint32_t index
 bool keepers_hold(const Arena& arena, uint32_t index) {
   const uint32_t high = arena.header().keeper_high.load(memory_order_acquire);
   const uint32_t region = 1u << (index / kSlotsPerRegion);
-  for (uint32_t k = 1; k < high; k++) {
-    if (!(arena.keeper(k).regions.load(memory_order_acquire) & region)) continue;
-    if (arena.keeper_cell(k, index).load(memory_order_seq_cst) & holder_bit(index)) return true;
+  for (uint32_t k = 1; k < high && k < kKeeperMax; k++) {
+    const Keeper& keeper = arena.keeper(k);
+    if (!(keeper.regions.load(memory_order_acquire) & region)) continue;
+    if (!(arena.keeper_cell(k, index).load(memory_order_seq_cst) & holder_bit(index))) continue;
+    if (static_cast<uint32_t>(keeper.object.load(memory_order_acquire)) != index) return true;  // K5
   }
   return false;
 }
@@ -114,18 +134,7 @@ void keepers_sweep(const Arena& arena, uint32_t holder_slot, bool inherits) {
   if (high == 0) return;
   const OwnerId as =
       owner_id(holder_slot, arena.participant(holder_slot).state.load(memory_order_acquire) >> 1);
-  for (uint32_t k = 1; k < high; k++) {
-    Keeper& keeper = arena.keeper(k);
-    const uint64_t object = keeper.object.load(memory_order_acquire);
-    if (object == 0 || !is_stale(arena, object) || !take_changer(arena, keeper, as, inherits)) continue;
-    if (keeper.object.load(memory_order_acquire) == object) {
-      keeper_retain(arena, holder_slot, k, [](uint32_t) { return false; });
-      MP_POINT("keeper.emptied");
-      keeper.object.store(0, memory_order_seq_cst);
-    }
-    MP_POINT("keeper.given_back");
-    keeper.changer.store(0, memory_order_release);
-  }
+  for (uint32_t k = 1; k < high && k < kKeeperMax; k++) sweep_one(arena, holder_slot, as, k, inherits);
 }
 
 }  // namespace mp

@@ -7,7 +7,8 @@
 //   changer   0, or the participant that is giving the keeper away, or taking it back
 //   regions   bit r: page r of the bitmap is reserved; only grows
 //
-// K1  `object` changes only by who has `changer`: by compare-and-swap from 0, or from somebody dead.
+// K1  `object` changes only by who has `changer`: by compare-and-swap from 0. What a dead one has, its sweeper goes on with,
+//     in its name: nobody else takes it, for two could stand in it then (T2 of latch.h), and one that is ending looks dead.
 // K2  A bit is set and cleared by who has the latch (queue) or lock (pipe) of that object, or, once the object is freed, by
 //     who has `changer`.
 // K3  A bit is set before a message that needs it can be received, and cleared when its receiver holds the object itself
@@ -15,6 +16,7 @@
 //     latch counts anew (queue.h, Q5).
 // K4  A bit counts for objects.h whatever becomes of `object`. Whoever frees a queue or pipe empties its keeper; should it
 //     die meanwhile, who sweeps it goes on.
+// K5  An object's own keeper does not keep it: a queue that lies in itself, and that nobody else has, can be reached by nobody.
 #pragma once
 
 #include "core/arena.h"
@@ -27,6 +29,7 @@ platform::Failure keeper_take(const Arena& arena, OwnerId me, uint32_t index, ui
 platform::Failure keeper_set(const Arena& arena, uint32_t number, uint32_t index);
 /// Keeps it no longer; the caller holds it.
 inline void keeper_clear(const Arena& arena, uint32_t number, uint32_t index) {
+  if (number >= kKeeperMax || index >= kSlotMax) return;  // the number comes from a ring (R2 of ring.h)
   arena.keeper_cell(number, index).fetch_and(~holder_bit(index), std::memory_order_seq_cst);
 }
 /// Whether any keeper has it.
@@ -35,7 +38,7 @@ bool keepers_hold(const Arena& arena, uint32_t index);
 template <class F>
 void keeper_retain(const Arena& arena, uint32_t holder_slot, uint32_t number, F needed);
 /// Empties the keepers of objects that are no more. `holder_slot` as in object_close. `inherits`: the caller sweeps or ends
-/// that participant, and goes on where it stopped.
+/// that participant, and goes on where it stopped; in the midst of a call of its own nobody does.
 void keepers_sweep(const Arena& arena, uint32_t holder_slot, bool inherits = false);
 
 /// Gives back what a keeper has of one object.
@@ -43,6 +46,7 @@ void keeper_drop(const Arena& arena, uint32_t holder_slot, uint32_t number, uint
 
 template <class F>
 void keeper_retain(const Arena& arena, uint32_t holder_slot, uint32_t number, F needed) {
+  if (number >= kKeeperMax) return;
   const uint32_t regions = arena.keeper(number).regions.load(std::memory_order_acquire);
   for (uint32_t region = 0; region < 32; region++) {
     if (!(regions & 1u << region)) continue;

@@ -14,21 +14,34 @@ using std::memory_order_acquire;
 using std::memory_order_relaxed;
 using std::memory_order_seq_cst;
 
-/// Whether a message in any of the rings refers to an object. The caller writes one and reads the other: nobody else changes
-/// what lies between head and tail there.
-bool is_referred_to(const PipeDesk& desk, uint32_t index) {
-  bool found = false;
-  for (uint32_t n = 0; n < desk.block.rings; n++) {
-    const Ring ring = desk.ring(n);
-    const PipeRing& words = desk.block.ring[n];
-    each_record(ring, words.head.load(memory_order_acquire), words.tail.load(memory_order_acquire),
-                [&](uint32_t at, const Record& r) {
-                  const Reference* references = ring_references(ring, at, r);
-                  for (uint32_t i = 0; i < references_in(r.meta); i++)
-                    found = found || references[i].index == index;
-                });
+/// Where the last message with references ends that may be between head and tail; head: there is none.
+uint32_t carried_until(const Ring& ring, const PipeRing& words, uint32_t head) {
+  const uint32_t used = words.tail.load(memory_order_acquire) - head;
+  const uint32_t carried = words.carried.load(memory_order_acquire) - head;
+  if (carried <= used) return head + carried;
+  // Behind the tail: its writer died before it moved that. Else it has been got long ago.
+  return head + (carried - used <= ring.units ? used : 0);
+}
+
+/// Whether a message in a ring refers to an object, as far as can be known: what cannot be read may. The caller has the lock.
+bool is_referred_to(const Ring& ring, const PipeRing& words, uint32_t index) {
+  for (;;) {
+    const uint32_t head = words.head.load(memory_order_acquire);
+    bool found = false;
+    const bool whole =
+        each_record(ring, head, carried_until(ring, words, head), [&](uint32_t at, const Record& r) {
+          const Reference* references = ring_references(ring, at, r);
+          for (uint32_t i = 0; i < references_in(r.meta); i++) found = found || references[i].index == index;
+        });
+    // What we read may have been overwritten only if the head moved, and that ends where the next references are (I4).
+    std::atomic_thread_fence(memory_order_acquire);
+    if (words.head.load(memory_order_seq_cst) == head) return found || !whole;
   }
-  return found;
+}
+bool is_referred_to(const PipeDesk& desk, uint32_t index) {
+  for (uint32_t n = 0; n < desk.block.rings && n < 2; n++)
+    if (is_referred_to(desk.ring(n), desk.block.ring[n], index)) return true;
+  return false;
 }
 
 /// The pipe's lock, until the end of the block.
@@ -95,6 +108,7 @@ PipeResult pipe_put(const PipeDesk& desk, uint32_t number, const unsigned char* 
   MP_POINT("pipe.doubted");
   if (count > 0 && (*failed = keep(desk, references, count))) return PipeResult::failed;
   ring_write(ring, tail, room, bytes, units);
+  if (count > 0) words.carried.store(tail + room, memory_order_seq_cst);  // first: the message must be found
   MP_POINT("pipe.written");
   words.tail.store(tail + room, memory_order_seq_cst);
   MP_POINT("pipe.put");
@@ -114,6 +128,7 @@ PipeResult pipe_get(const PipeDesk& desk, uint32_t number, unsigned char* out, u
   *units = static_cast<uint32_t>(record_units(record));
   if (*units > room) return PipeResult::too_large;
   memcpy(out, ring.at(at), size_t{*units} * kUnit);
+  memcpy(out, &record, sizeof record);  // as it was checked: from here on nothing is read from the ring (R2)
   const auto* references =
       reinterpret_cast<const Reference*>(out + uint64_t{1 + payload_units(record)} * kUnit);
   const uint32_t count = references_in(record.meta);

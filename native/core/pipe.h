@@ -10,11 +10,16 @@
 //
 // I1  Only an end's sender writes to its ring and moves the tail; only the other end's receiver moves the head. Both are
 //     taken by compare-and-swap and given back with close(), or by the sweep of who had them.
-// I2  Who is about to sleep sets its flag (`awaited`) before it looks at the tail, or head, a last time; who moves that looks
-//     at the flag afterwards. One of the two sees the other.
+// I2  Who is about to sleep leaves a mark (`awaited`) before it looks at the tail, or head, a last time; who moves that looks
+//     for a mark afterwards. One of the two sees the other. A mark says what the sleeper has seen, so that who wakes it does not
+//     wipe out its next one:
+//          writer   tail 4 → 5, sees the mark                                           wipes it out, wakes nobody
+//          reader                       wakes by itself, reads, leaves a mark, sees 5                               sleeps
 // I3  The other end is gone when its header is no longer its own; its user is when that says kAbandoned. Both are words that
 //     a sleeper watches, and whoever changes them wakes it.
-// I4  Messages with references are put and got under the pipe's lock, which keeps the keeper's bits right (keepers.h, K3).
+// I4  Messages with references are put and got under the pipe's lock, which keeps the keeper's bits right (keepers.h, K3). So
+//     they stay where they are for who has the lock; plain ones before them may be got, and overwritten, at any time, by users
+//     of the ends that it does not know of.
 //
 // Writers  tail, head: JavaScript and pipe.cc. sender, receiver: JavaScript, and the sweep. PipeBlock: its maker; keeper and
 //          doubt: under the lock.
@@ -29,11 +34,13 @@
 namespace mp {
 
 ///   tail, head          in units, see ring.h
-///   awaited             of `tail`: 1 if the reader sleeps, or is about to; of `head`: the writer
+///   awaited             of `tail`: the mark of a reader that sleeps, or is about to; of `head`: the writer's. 0: nobody
+///   carried             where the last record with references ends that was ever put here, or was about to be
 struct alignas(128) PipeRing {
   Word tail;
   Word tail_awaited;
-  uint32_t apart[30];
+  Word carried;
+  uint32_t apart[29];
   Word head;
   Word head_awaited;
   uint32_t apart_too[30];
@@ -76,6 +83,7 @@ static_assert(offsetof(PipeEnd, sender) == offsetof(Slot, word) &&
 #define MP_PIPE_LAYOUT(PIN)                         \
   PIN(PipeRing,      tail,                  0,     4) \
   PIN(PipeRing,      tail_awaited,          4,     4) \
+  PIN(PipeRing,      carried,               8,     4) \
   PIN(PipeRing,      head,                128,     4) \
   PIN(PipeRing,      head_awaited,        132,     4) \
   PIN(PipeBlock,     units,                 0,     4) \
@@ -114,8 +122,13 @@ PipeResult pipe_put(const PipeDesk& desk, uint32_t ring, const unsigned char* re
 PipeResult pipe_get(const PipeDesk& desk, uint32_t ring, unsigned char* out, uint32_t room, uint32_t* units,
                     platform::Failure* failed);
 
-/// Wakes who waits for a tail, or head, to move.
-inline void pipe_wake(Word& moved) { platform::unpark(&moved, platform::kAll); }
+/// Wakes who waits for a tail, or head, to move: by whom it was moved (I2).
+inline void pipe_wake(Word& moved, Word& awaited) {
+  uint32_t mark = awaited.load(std::memory_order_seq_cst);
+  if (mark == 0 || mark == sleep_mark(moved.load(std::memory_order_relaxed))) return;
+  awaited.compare_exchange_strong(mark, 0, std::memory_order_seq_cst);
+  platform::unpark(&moved, platform::kAll);
+}
 
 /// The word of an end's header that says whether it is still that end.
 inline Word& end_header(const Arena& arena, uint32_t end) {

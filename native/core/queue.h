@@ -2,7 +2,7 @@
 // one put or get together.
 //
 //   Slot of the queue (kQueue)                        Block (kRing)
-//   latch | seats | flags, keeper, lost               QueueBlock | the ring's bytes
+//   latch | seats | flags, keeper, done               QueueBlock | the ring's bytes
 //   in:  tail, how many were ever put     out: head, how many were ever got
 //
 //   Seat::hold   bits 63..32                                    bits 31..0
@@ -18,6 +18,9 @@
 //     (kStrict) until it has put, or left.
 // Q5  What can be counted from the records (bytes, references) is kept beside, and counted anew by the next one that has
 //     the latch if somebody died with it (kDoubt).
+// Q6  Not dealt with is what is in the queue and what the seats have taken. What was ever got, less what is done and what the
+//     seats have taken, is lost: nobody counts it, so nobody can die before it is counted. A seat goes, and what it had taken
+//     is lost; who dies between a get and its count, or between its count and `done`, has lost that message, too.
 //
 // Order    the latch. `in` and `out` are read without it by those who spin, and by who asks how many there are.
 // Death    in a call: the latch is taken over (T2), kDoubt set, and all who wait look again. Else: its seats are taken out.
@@ -38,7 +41,7 @@ struct QueueMonitor {
   Word latch;
   Word first_seat;
   Word flags;     // and the keeper's number above bit 8; 0: none
-  Word lost;      // how many messages were ever taken by somebody who died before they were dealt with
+  Word done;      // how many messages were ever said to be dealt with
   uint32_t ring;  // its block
   uint32_t extent_class;
   Word waiting;
@@ -57,17 +60,15 @@ static_assert(sizeof(QueueMonitor) == sizeof(Monitor) &&
 ///   units, max_items, max_bytes   constants; max_items 0: no limit
 ///   bytes      of the messages in the queue, with their blocks        | counted anew
 ///   carriers   how many messages in the queue have references         | when in doubt
-///   done       how many messages were ever dealt with, or discarded
-///   lost_told  how many of the lost ones a join() has told of
+///   lost_told  how many of the lost ones (Q6) a join() has told of
 struct alignas(64) QueueBlock {
   uint32_t units;
   uint32_t max_items;
   uint64_t max_bytes;
   uint64_t bytes;
   uint32_t carriers;
-  uint32_t done;
   uint32_t lost_told;
-  uint32_t reserved[23];
+  uint32_t reserved[24];
 };
 static_assert(sizeof(QueueBlock) == 128);
 
@@ -117,9 +118,10 @@ bool queue_pass_on(const Arena& arena, uint32_t index, OwnerId me, Seat& seat);
 
 /// Says that one message that was got has been dealt with. False: there is none.
 bool queue_done(const QueueDesk& desk, Seat* seat);
-/// Whether all are dealt with (done); *lost says how many by their takers' death, told once. With a seat: else it waits.
+/// Whether nothing is left to be dealt with (done); *lost says how many messages nobody has dealt with, because who took them
+/// died or left, told once. With a seat: else it waits.
 QueueResult queue_join(const QueueDesk& desk, Seat* seat, uint32_t* lost);
-/// No more puts from now on. `discard`: what is in the queue is dropped, and counts as dealt with. Wakes all who wait.
+/// No more puts from now on. `discard`: what is in the queue is dropped, as if it had never been put. Wakes all who wait.
 void queue_shut(const QueueDesk& desk, bool discard);
 
 void queue_mourn(Monitor& monitor, Seat& seat);

@@ -103,11 +103,14 @@ napi_value spin_pipe(napi_env env, napi_callback_info info) {
   return boolean(env, bell_spin(c.wait));
 }
 
-// wakePipe(id, ring, head): who sleeps until it moves
+// wakePipe(id, ring, head): who sleeps until it moves; this environment has moved it
 napi_value wake_pipe(napi_env env, napi_callback_info info) {
   Args<3> a(env, info);
   PipeRing& ring = desk_of(self(a.data), to_uint32(env, a[0])).block.ring[to_uint32(env, a[1])];
-  pipe_wake(to_bool(env, a[2]) ? ring.head : ring.tail);
+  if (to_bool(env, a[2]))
+    pipe_wake(ring.head, ring.head_awaited);
+  else
+    pipe_wake(ring.tail, ring.tail_awaited);
   return nullptr;
 }
 

@@ -188,6 +188,7 @@ napi_value length(napi_env env, napi_callback_info info) {
 
 void leave(void* data) {
   auto* m = static_cast<Messages*>(data);
+  m->environment->waiters.stop();  // they look at words of pipes; this hook runs before the environment's own
   for (const OpenRing& ring : m->rings)
     if (ring.index != 0) heap_unmap(ring.part);
   delete m;

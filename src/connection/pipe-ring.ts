@@ -149,8 +149,7 @@ export class RingWriter {
   }
 
   #wake(): void {
-    const { id, number, words, tailAwaitedAt } = this.ring;
-    Atomics.store(words, tailAwaitedAt, 0);
+    const { id, number } = this.ring;
     native.wakePipe(id, number, false);
   }
 
@@ -246,6 +245,7 @@ export class RingReader {
       return read(memory, at * unitBytes);
     } finally {
       this.#head = (this.#head + its) | 0;
+      // At once: should another environment use this end after us, it must not get this message again.
       this.#tell();
     }
   }
@@ -262,9 +262,7 @@ export class RingReader {
   #tell(): void {
     const { id, number, words, headAt, headAwaitedAt } = this.ring;
     Atomics.store(words, headAt, this.#head);
-    if (!isAwaited(words, headAwaitedAt)) return;
-    Atomics.store(words, headAwaitedAt, 0);
-    native.wakePipe(id, number, true);
+    if (isAwaited(words, headAwaitedAt)) native.wakePipe(id, number, true);
   }
 }
 

@@ -1,0 +1,162 @@
+#include "core/queue_ring.h"
+
+#include <cstring>
+
+#include "core/keepers.h"
+#include "core/objects.h"
+#include "core/point.h"
+
+namespace mp {
+namespace {
+
+using std::memory_order_acquire;
+using std::memory_order_relaxed;
+using std::memory_order_seq_cst;
+
+constexpr uint32_t kKeeperShift = 8;
+
+uint32_t keeper_of(const QueueMonitor& q) { return q.flags.load(memory_order_relaxed) >> kKeeperShift; }
+
+/// The bytes of a message, those of its blocks included.
+uint64_t weight_of(const Arena& arena, const Record& record, const Reference* references) {
+  uint64_t bytes = record_units(record) * kUnit;
+  const uint32_t reserved = arena.header().slots_reserved.load(memory_order_acquire);
+  for (uint32_t i = 0; i < blocks_in(record.meta); i++)
+    if (references[i].index < reserved) bytes += arena.slot(references[i].index).bytes;
+  return bytes;
+}
+
+/// Whether a reference names what a slot holds.
+bool is_sound(const Arena& arena, const Reference& r) {
+  return r.index != 0 && r.index < arena.header().slots_reserved.load(memory_order_acquire) &&
+         (low(arena.slot(r.index).header.load(memory_order_acquire)) & ~uint32_t{kDying}) == r.header;
+}
+
+/// Whether a message between head and tail refers to an object, as far as can be known: what cannot be read may.
+bool is_referred_to(const Ring& ring, uint32_t head, uint32_t tail, uint32_t index) {
+  bool found = false;
+  const bool whole = each_record(ring, head, tail, [&](uint32_t at, const Record& r) {
+    const Reference* references = ring_references(ring, at, r);
+    for (uint32_t i = 0; i < references_in(r.meta); i++) found = found || references[i].index == index;
+  });
+  return found || !whole;
+}
+
+/// Has the keeper keep what a record refers to.
+platform::Failure keep(const QueueDesk& desk, const Record& record, const Reference* references) {
+  const uint32_t count = references_in(record.meta);
+  if (count == 0) return {};
+  if (keeper_of(desk.queue) == 0) {
+    uint32_t number;
+    if (auto failed = keeper_take(desk.arena, desk.me, desk.index, &number)) return failed;
+    set_flag(desk.queue, number << kKeeperShift, true);
+    MP_POINT("queue.keeper_taken");
+  }
+  set_flag(desk.queue, kDoubt, true);  // until the tail has moved: bits may be left that nothing needs
+  for (uint32_t i = 0; i < count; i++)
+    if (auto failed = keeper_set(desk.arena, keeper_of(desk.queue), references[i].index)) return failed;
+  MP_POINT("queue.kept");
+  return {};
+}
+
+/// Gives the caller a reference to each object a message refers to.
+platform::Failure hold(const QueueDesk& desk, const Record& record, const Reference* references) {
+  platform::Failure failed;
+  for (uint32_t i = 0; i < references_in(record.meta); i++) {
+    object_open(desk.arena, desk.me, references[i].index, references[i].header >> 8,
+                references[i].header & kKindMask, &failed);
+    if (failed) break;
+  }
+  return failed;
+}
+
+}  // namespace
+
+void queue_recount(const QueueDesk& desk) {
+  const Ring ring = desk.ring();
+  const uint32_t head = low(desk.queue.out.load(memory_order_relaxed)),
+                 tail = low(desk.queue.in.load(memory_order_relaxed));
+  desk.block.bytes = 0;
+  desk.block.carriers = 0;
+  each_record(ring, head, tail, [&](uint32_t at, const Record& r) {
+    desk.block.bytes += weight_of(desk.arena, r, ring_references(ring, at, r));
+    desk.block.carriers += references_in(r.meta) > 0 ? 1 : 0;
+  });
+  if (const uint32_t keeper = keeper_of(desk.queue))
+    keeper_retain(desk.arena, owner_slot(desk.me), keeper,
+                  [&](uint32_t index) { return is_referred_to(ring, head, tail, index); });
+  MP_POINT("queue.recounted");
+  set_flag(desk.queue, kDoubt, false);
+}
+
+QueueResult queue_put_one(const QueueDesk& desk, const unsigned char* bytes, uint32_t units, bool must_wait,
+                          platform::Failure* failed) {
+  QueueMonitor& q = desk.queue;
+  QueueBlock& b = desk.block;
+  if (has_flag(q, kShut)) return QueueResult::shut;
+  const Record record = *reinterpret_cast<const Record*>(bytes);
+  const auto* references =
+      reinterpret_cast<const Reference*>(bytes + uint64_t{1 + payload_units(record)} * kUnit);
+  const uint64_t weight = weight_of(desk.arena, record, references);
+  if (units > kRecordUnitsMax || units > b.units / 4 || weight > b.max_bytes) return QueueResult::too_large;
+  const uint64_t in = q.in.load(memory_order_relaxed), out = q.out.load(memory_order_relaxed);
+  const uint32_t length = queue_length(in, out);
+  if (b.max_items != 0 && length >= b.max_items) return QueueResult::waits;
+  if (length > 0 && b.bytes + weight > b.max_bytes) return QueueResult::waits;
+  const uint32_t room = ring_room(desk.ring(), low(out), low(in), units);
+  if (room == 0 || must_wait) return QueueResult::waits;
+  for (uint32_t i = 0; i < references_in(record.meta); i++)
+    if (!is_sound(desk.arena, references[i])) return QueueResult::damaged;
+  if ((*failed = keep(desk, record, references))) return QueueResult::failed;
+  ring_write(desk.ring(), low(in), room, bytes, units);
+  MP_POINT("queue.written");
+  q.in.store(pair_of(low(in) + room, high(in) + 1), memory_order_seq_cst);  // Q1
+  MP_POINT("queue.put");
+  b.bytes += weight;
+  if (references_in(record.meta) > 0) {
+    b.carriers++;
+    set_flag(q, kDoubt, false);
+  }
+  return QueueResult::done;
+}
+
+QueueResult queue_get_one(const QueueDesk& desk, unsigned char* out, uint32_t room, uint32_t* units,
+                          platform::Failure* failed) {
+  QueueMonitor& q = desk.queue;
+  QueueBlock& b = desk.block;
+  const uint64_t in = q.in.load(memory_order_relaxed), from = q.out.load(memory_order_relaxed);
+  if (queue_length(in, from) == 0) return has_flag(q, kShut) ? QueueResult::shut : QueueResult::waits;
+  const Ring ring = desk.ring();
+  uint32_t at;
+  Record record;
+  if (!ring_front(ring, low(from), low(in), &at, &record)) return QueueResult::damaged;
+  *units = static_cast<uint32_t>(record_units(record));
+  if (*units > room) return QueueResult::too_large;
+  memcpy(out, ring.at(at), size_t{*units} * kUnit);
+  memcpy(out, &record, sizeof record);  // as it was checked: from here on nothing is read from the ring (R2)
+  const auto* references =
+      reinterpret_cast<const Reference*>(out + uint64_t{1 + payload_units(record)} * kUnit);
+  const uint32_t count = references_in(record.meta);
+  const uint64_t weight = weight_of(desk.arena, record, references);
+  if (count > 0) {
+    set_flag(q, kDoubt, true);
+    if ((*failed = hold(desk, record, references))) return QueueResult::failed;
+  }
+  const uint32_t next = at + *units;
+  MP_POINT("queue.copied");
+  q.out.store(pair_of(next, high(from) + 1), memory_order_seq_cst);  // Q1
+  MP_POINT("queue.got");
+  b.bytes -= weight < b.bytes ? weight : b.bytes;
+  if (count == 0) return QueueResult::done;
+  b.carriers--;
+  for (uint32_t i = 0; i < count; i++) {
+    const uint32_t index = references[i].index;
+    if (b.carriers == 0 || !is_referred_to(ring, next, low(in), index))
+      keeper_clear(desk.arena, keeper_of(q), index);
+  }
+  MP_POINT("queue.let_go");
+  set_flag(q, kDoubt, false);
+  return QueueResult::done;
+}
+
+}  // namespace mp
