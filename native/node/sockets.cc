@@ -177,8 +177,8 @@ napi_value name(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   platform::SocketName name;
   const int fd = to_int32(env, args[0]);
-  if (Failure f = to_bool(env, args[1]) ? platform::socket_peer_name(fd, &name)
-                                        : platform::socket_name(fd, &name))
+  if (Failure f =
+          to_bool(env, args[1]) ? platform::socket_peer_name(fd, &name) : platform::socket_name(fd, &name))
     return throw_failure(env, f);
   return name_value(env, name);
 }

@@ -348,7 +348,8 @@ Failure socket_send(int fd, const void* bytes, size_t size, int64_t* count);
 void socket_end(int fd);
 enum class SocketWait : uint32_t { timed_out, ready, interrupted };
 /// Waits until the socket can be read (or accepted) from or, with `to_send`, written to, or its failure be told.
-SocketWait socket_wait(int fd, bool to_send, int64_t wake_at, const Word* interrupt, uint32_t interrupt_value);
+SocketWait socket_wait(int fd, bool to_send, int64_t wake_at, const Word* interrupt,
+                       uint32_t interrupt_value);
 
 // ---- Descriptors and signals -----------------------------------------------------------------------------------------
 
