@@ -1,4 +1,5 @@
 /** Listeners: where clients connect. */
+import { channel } from 'node:diagnostics_channel';
 import { mkdtempSync, rmdirSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,6 +29,13 @@ interface Acceptor {
   done(connection: Connection): void;
   fail(error: unknown): void;
 }
+
+/** On `multiproc:connection:refused`: a client that did not prove the authkey was left out of an iteration. */
+export interface RefusedMessage {
+  readonly address: Address;
+  readonly error: AuthenticationError;
+}
+const refusals = channel('multiproc:connection:refused');
 
 /** Files of listeners that this process has not closed: removed at its exit. */
 const named = new Set<SocketListener>();
@@ -146,9 +154,11 @@ export class SocketListener implements Disposable, AsyncIterable<Connection>, So
       try {
         connection = await this.accept();
       } catch (error) {
-        if (error instanceof AuthenticationError) continue;
         if (error instanceof ClosedError) return;
-        throw error;
+        if (!(error instanceof AuthenticationError)) throw error;
+        if (refusals.hasSubscribers)
+          refusals.publish({ address: this.address, error } satisfies RefusedMessage);
+        continue;
       }
       yield connection;
     }

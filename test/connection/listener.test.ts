@@ -224,7 +224,9 @@ test('accepting waits its time, ends with close and with its signal, and lets no
 test('iterating: those who prove the key, until the listener is closed', async () => {
   const got = await runJson(`${socketHead}
     const l = await mp.Listener(tcp, { authkey: 'key' });
-    const got = [];
+    const got = [], told = [];
+    const { subscribe } = await import('node:diagnostics_channel');
+    subscribe('multiproc:connection:refused', ({ address, error }) => told.push(address === l.address, nameOf(error)));
     const clients = (async () => {
       const ends = [];
       for (const authkey of ['key', 'wrong', 'key', 'wrong', 'key']) {
@@ -234,8 +236,8 @@ test('iterating: those who prove the key, until the listener is closed', async (
       return ends;
     })();
     for await (const c of l) { await c.send((await c.recv()) + got.push(0)); c.close(); }
-    out([got.length, await clients]);`);
-  expect(got).toEqual([3, ['x1', refused, 'x2', refused, 'x3']]);
+    out([got.length, await clients, told]);`);
+  expect(got).toEqual([3, ['x1', refused, 'x2', refused, 'x3'], [true, refused, true, refused]]);
 });
 
 test('a client waits for room in the line, or until its time is over; then it is not in it', async () => {
