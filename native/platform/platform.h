@@ -361,8 +361,9 @@ Failure file_read_at(int fd, void* bytes, size_t size, size_t offset);  // all o
 Failure file_write_at(int fd, const void* bytes, size_t size, size_t offset);
 Failure file_resize(int fd, size_t size);
 void close_fd(int fd);
-Failure close_on_exec(int fd);    // programs this process starts do not get it
-Failure move_fd(int fd, int to);  // `to` is then what `fd` was, open in programs this process starts
+void directory_remove(const char* path);  // if it is empty
+Failure close_on_exec(int fd);            // programs this process starts do not get it
+Failure move_fd(int fd, int to);          // `to` is then what `fd` was, open in programs this process starts
 
 /// What the program has under a linker's name; null: nothing.
 void* symbol(const char* name);
