@@ -62,7 +62,7 @@ export { SharedMemory, type SharedMemoryFacts, type SharedMemoryOptions } from '
 export type { Address } from './connection/address.js';
 export { Client, type ClientOptions, ClientSync, type SyncClientOptions } from './connection/client.js';
 export { Connection, type SendBytesOptions, type SyncSendBytesOptions } from './connection/connection.js';
-export { Listener, type SocketListener } from './connection/listener.js';
+export { Listener, type RefusedMessage, type SocketListener } from './connection/listener.js';
 export type { ConnectionOptions, ListenerOptions } from './connection/options.js';
 export type { ReadableStreamOptions, StreamOptions, WebStreams } from './connection/streams.js';
 

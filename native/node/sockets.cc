@@ -40,8 +40,10 @@ Failure Sockets::watch(Socket* socket, int events) {
 void Sockets::close(Socket* socket) {
   sockets_.erase(socket->fd);
   const int fd = socket->fd;
-  if (!socket->path.empty() && socket->creator == platform::process_id())
+  if (!socket->path.empty() && socket->creator == platform::process_id()) {
     platform::named_unlink({socket->path.c_str(), true}, &socket->file);
+    if (!socket->directory.empty()) platform::directory_remove(socket->directory.c_str());
+  }
   if (socket->is_watched) {
     ++closing_;
     uv_close(reinterpret_cast<uv_handle_t*>(&socket->watch), on_closed);  // takes it out of the poll set now
@@ -123,9 +125,9 @@ napi_value dispatch(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/// socketListen(name, port, backlog): fd.
+/// socketListen(name, port, backlog, directory): fd.
 napi_value listen(napi_env env, napi_callback_info info) {
-  Args<3> args(env, info);
+  Args<4> args(env, info);
   const PlaceArg place(env, args[0], args[1]);
   int fd = -1;
   platform::FileFacts file;
@@ -135,6 +137,7 @@ napi_value listen(napi_env env, napi_callback_info info) {
   if (file.inode != 0) {
     socket->path = place.name;
     socket->file = file;
+    socket->directory = to_text(env, args[3]);
   }
   return int32(env, fd);
 }
@@ -177,8 +180,8 @@ napi_value name(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   platform::SocketName name;
   const int fd = to_int32(env, args[0]);
-  if (Failure f = to_bool(env, args[1]) ? platform::socket_peer_name(fd, &name)
-                                        : platform::socket_name(fd, &name))
+  if (Failure f =
+          to_bool(env, args[1]) ? platform::socket_peer_name(fd, &name) : platform::socket_name(fd, &name))
     return throw_failure(env, f);
   return name_value(env, name);
 }

@@ -18,14 +18,15 @@ class Sockets;
 ///
 ///   fd       ours until close(); TypeScript names the socket by it
 ///   watch    polls it; active, and keeping the loop alive, only while something waits
-///   path     of a listener: the file that bears its name, and what tells it from another one there later
+///   path     of a listener: the file that bears its name, and (file) what tells it from another one there later
+///   directory  '' or the one that was made for that file alone
 ///   creator  the process that made it. A forked child has the descriptor, but the file is not its to remove
 struct Socket {
   Sockets* owner;
   int fd;
   bool is_watched = false;
   uv_poll_t watch;
-  std::string path;
+  std::string path, directory;
   platform::FileFacts file;
   uint32_t creator;
 };

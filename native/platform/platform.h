@@ -348,7 +348,8 @@ Failure socket_send(int fd, const void* bytes, size_t size, int64_t* count);
 void socket_end(int fd);
 enum class SocketWait : uint32_t { timed_out, ready, interrupted };
 /// Waits until the socket can be read (or accepted) from or, with `to_send`, written to, or its failure be told.
-SocketWait socket_wait(int fd, bool to_send, int64_t wake_at, const Word* interrupt, uint32_t interrupt_value);
+SocketWait socket_wait(int fd, bool to_send, int64_t wake_at, const Word* interrupt,
+                       uint32_t interrupt_value);
 
 // ---- Descriptors and signals -----------------------------------------------------------------------------------------
 
@@ -360,8 +361,9 @@ Failure file_read_at(int fd, void* bytes, size_t size, size_t offset);  // all o
 Failure file_write_at(int fd, const void* bytes, size_t size, size_t offset);
 Failure file_resize(int fd, size_t size);
 void close_fd(int fd);
-Failure close_on_exec(int fd);    // programs this process starts do not get it
-Failure move_fd(int fd, int to);  // `to` is then what `fd` was, open in programs this process starts
+void directory_remove(const char* path);  // if it is empty
+Failure close_on_exec(int fd);            // programs this process starts do not get it
+Failure move_fd(int fd, int to);          // `to` is then what `fd` was, open in programs this process starts
 
 /// What the program has under a linker's name; null: nothing.
 void* symbol(const char* name);

@@ -135,6 +135,7 @@ Failure file_read_at(int, void*, size_t, size_t) { return kUnsupported; }
 Failure file_write_at(int, const void*, size_t, size_t) { return kUnsupported; }
 Failure file_resize(int, size_t) { return kUnsupported; }
 void close_fd(int) {}
+void directory_remove(const char*) {}
 Failure close_on_exec(int) { return kUnsupported; }
 Failure move_fd(int, int) { return kUnsupported; }
 

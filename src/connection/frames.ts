@@ -5,8 +5,8 @@
 
 const longest = 0x7fff_ffff;
 const chunkSize = 65_536;
-/** A body's memory grows with what has come of it: somebody's claim of a length allocates no more than this. */
-const firstPiece = 1 << 20;
+/** A body's memory grows with what has come of it: somebody's claim of a length allocates no more than this, untouched. */
+const firstPiece = 16 << 20;
 
 export function frameHead(size: number): Buffer {
   const head = Buffer.allocUnsafe(size > longest ? 12 : 4);
@@ -119,7 +119,7 @@ export class FrameReader {
   }
 
   #growBody(): void {
-    const grown = Buffer.allocUnsafeSlow(Math.min(this.#bodySize, this.#body!.length * 2));
+    const grown = Buffer.allocUnsafeSlow(Math.min(this.#bodySize, this.#body!.length * 4));
     this.#body!.copy(grown);
     this.#body = grown;
   }

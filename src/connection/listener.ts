@@ -1,4 +1,5 @@
 /** Listeners: where clients connect. */
+import { channel } from 'node:diagnostics_channel';
 import { mkdtempSync, rmdirSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,6 +30,13 @@ interface Acceptor {
   fail(error: unknown): void;
 }
 
+/** On `multiproc:connection:refused`: a client that did not prove the authkey was left out of an iteration. */
+export interface RefusedMessage {
+  readonly address: Address;
+  readonly error: AuthenticationError;
+}
+const refusals = channel('multiproc:connection:refused');
+
 /** Files of listeners that this process has not closed: removed at its exit. */
 const named = new Set<SocketListener>();
 let watchesExit = false;
@@ -40,19 +48,17 @@ export class SocketListener implements Disposable, AsyncIterable<Connection>, So
   readonly #text: string;
   readonly #socket: Socket;
   readonly #options: Checked;
-  readonly #directory: string | null;
   #acceptors: Acceptor[] = [];
   readonly #outcomes: Outcome[] = [];
   readonly #handshakes = new Set<SocketConnection>();
   #lastAccepted: Address | null = null;
 
   /** @internal */
-  constructor(socket: Socket, address: Address, options: Checked, directory: string | null) {
+  constructor(socket: Socket, address: Address, options: Checked) {
     this.#socket = socket;
     this.address = address;
     this.#text = addressText(address);
     this.#options = options;
-    this.#directory = directory;
     socket.user = this;
     if (typeof address === 'string') named.add(this);
     if (watchesExit) return;
@@ -146,9 +152,11 @@ export class SocketListener implements Disposable, AsyncIterable<Connection>, So
       try {
         connection = await this.accept();
       } catch (error) {
-        if (error instanceof AuthenticationError) continue;
         if (error instanceof ClosedError) return;
-        throw error;
+        if (!(error instanceof AuthenticationError)) throw error;
+        if (refusals.hasSubscribers)
+          refusals.publish({ address: this.address, error } satisfies RefusedMessage);
+        continue;
       }
       yield connection;
     }
@@ -159,7 +167,6 @@ export class SocketListener implements Disposable, AsyncIterable<Connection>, So
     if (this.closed) return;
     named.delete(this);
     this.#socket.close();
-    if (this.#directory !== null) removeDirectory(this.#directory);
     for (const connection of this.#handshakes) connection.close();
     for (const outcome of this.#outcomes.splice(0)) if ('connection' in outcome) outcome.connection.close();
     for (const acceptor of this.#acceptors.splice(0)) acceptor.fail(this.#closedError('Listener.accept()'));
@@ -343,26 +350,36 @@ async function listen(
   const directory = isOwn ? ownDirectory() : null;
   try {
     const address = parseAddress(isOwn ? join(directory!, 'socket') : wanted, what);
-    const socket = await open(address, backlog, ifAbandoned, what);
+    const socket = await open(address, { backlog, ifAbandoned, directory: directory ?? '' }, what);
     const bound = typeof address === 'string' ? address : addressOf(native.socketName(socket.fd, false));
-    return new SocketListener(socket, bound, checked, directory);
+    return new SocketListener(socket, bound, checked);
   } catch (error) {
     if (directory !== null) removeDirectory(directory);
     throw error;
   }
 }
 
+interface OpenOptions {
+  backlog: number;
+  ifAbandoned: 'error' | 'replace';
+  /** Goes with the socket's file. */
+  directory: string;
+}
+
 async function open(
   address: Address,
-  backlog: number,
-  ifAbandoned: 'error' | 'replace',
+  { backlog, ifAbandoned, directory }: OpenOptions,
   what: string,
 ): Promise<Socket> {
   const here: Address = typeof address !== 'string' && address[0] === '' ? ['0.0.0.0', address[1]] : address;
   const [name] = await systemNames(here, 'ERR_MP_LISTEN', what);
   const call = `${what}: cannot listen at ${addressText(address)}`;
   const attempt = (): Socket =>
-    new Socket(orFail('ERR_MP_LISTEN', call, () => native.socketListen(...name!, Math.min(backlog, 65_535))));
+    new Socket(
+      orFail('ERR_MP_LISTEN', call, () =>
+        native.socketListen(...name!, Math.min(backlog, 65_535), directory),
+      ),
+    );
   try {
     return attempt();
   } catch (error) {

@@ -130,9 +130,8 @@ export class ReceivingLine {
       timedOut: (task) => {
         // This loop may have been too busy to hear of what came in time.
         this.#serve(false);
-        if (receiver.hasEnded) return;
         this.#leave(receiver);
-        task.fail(this.#timedOut(receiver, timeout));
+        if (!receiver.hasEnded) task.fail(this.#timedOut(receiver, timeout));
       },
       aborted: (task, reason) => {
         this.#leave(receiver);

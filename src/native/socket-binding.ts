@@ -11,7 +11,8 @@ export type SocketName = [name: string, port: number];
 export interface SocketBinding {
   /** One function for the events of all sockets of this environment. `stopped`: an error has ended the watch. */
   socketDispatch(dispatch: (fd: number, stopped: boolean) => void): void;
-  socketListen(name: string, port: number, backlog: number): number;
+  /** `directory` is '', or was made for the socket's file alone and goes with it. */
+  socketListen(name: string, port: number, backlog: number, directory: string): number;
   /** Whether nobody listens any more at the socket file of that name. */
   socketAbandoned(name: string): boolean;
   /** -1: nobody waits to be accepted. */
@@ -30,6 +31,6 @@ export interface SocketBinding {
   socketWatch(fd: number, events: number): void;
   /** Nothing more will be sent. */
   socketEnd(fd: number): void;
-  /** Removes the file that bears a listener's name, too, unless it is another's by now. */
+  /** Removes the file that bears a listener's name, too, unless it is another's by now. So does the environment's end. */
   socketClose(fd: number): void;
 }

@@ -308,3 +308,35 @@ test('a receiver that always finds something leaves the event loop its turns', a
     out([stop, turnsSeen > 10, received > 10]);`);
   expect(got).toEqual([true, true, true]);
 });
+
+test('a length of eight bytes is a length; one that is claimed allocates nothing', async () => {
+  const got = await runJson(`${socketHead}
+    const l = await mp.Listener(tcp, { maxMessage: 2 ** 40 });
+    const long = (n) => { const b = Buffer.alloc(12, 255); b.writeBigUInt64BE(BigInt(n), 4); return b; };
+    const got = [];
+    let p = raw(l.address), a = await l.accept();
+    p.write(Buffer.concat([long(5), Buffer.from('hello'), long(0), long(100_000), Buffer.alloc(100_000, 1)]));
+    got.push((await a.recvBytes()).toString(), (await a.recvBytes()).length, (await a.recvBytes()).every((b) => b === 1));
+    const before = process.memoryUsage();
+    for (const claim of [Buffer.from([0x7f, 255, 255, 255]), long(2 ** 39)]) {
+      p = raw(l.address), a = await l.accept();
+      p.end(Buffer.concat([claim, Buffer.alloc(3_000_000)]));
+      const e = await a.recvBytes().catch((e) => e);
+      got.push(nameOf(e), /in the middle/.test(e.message));
+    }
+    const after = process.memoryUsage();
+    got.push(after.external + after.arrayBuffers - before.external - before.arrayBuffers < 100e6);
+    for (const claim of [long(2n ** 60n), Buffer.from([0xff, 255, 255, 0xfe]), long(2 ** 41)]) {
+      p = raw(l.address), a = await l.accept();
+      p.end(claim);
+      got.push(await rejected(a.recvBytes()), a.readable);
+      a.close();
+    }
+    l.close();
+    process.stdout.write(JSON.stringify(got) + '\\n');
+    process.exit();`);
+  expect(got).toEqual([
+    ...['hello', 0, true, eof, true, eof, true, true],
+    ...['ERR_MP_DAMAGED', false, 'ERR_MP_DAMAGED', false, 'ERR_MP_TOO_LONG', false],
+  ]);
+});
