@@ -1,5 +1,5 @@
 /** Reading what is met less often than plain objects and arrays. */
-import { defaultFunction } from './functions.js';
+import { functionAtOnce } from './functions.js';
 import { damaged } from './damaged.js';
 import * as f from './format.js';
 import { readArrayBuffer, readBuffer, readView } from './read-bytes.js';
@@ -124,7 +124,7 @@ function readFunction(from: Reader): object {
   const ref = { module: from.string(), export: from.string(), hash: from.value() };
   if (ref.hash !== null && typeof ref.hash !== 'string')
     throw damaged('a function is named by something else');
-  const { functionOf = defaultFunction } = from.around;
+  const { functionOf = functionAtOnce } = from.around;
   return from.foreign(() => functionOf(ref as { hash: string | null } & typeof ref));
 }
 

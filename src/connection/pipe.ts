@@ -3,7 +3,7 @@ import { BufferTooShortError, ClosedError, MultiprocessingError, TimeoutError } 
 import { type Address, damaged, Reference } from '../memory/arena.js';
 import { rangeError, show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
-import { orFailUnread, orLater } from '../message/reader.js';
+import { orAtOnce, orLater } from '../message/reader.js';
 import { openObject, type SyncAddress } from '../sync/sync-handle.js';
 import { waitInLine } from '../sync/wait-line.js';
 import {
@@ -142,14 +142,14 @@ class PipeEnd extends Connection implements Shareable {
     const state = this.#opened(what);
     const { timeout } = options === undefined ? forever : parseSyncWait(options, what);
     if (!state.look(what)) awaitBlocking(state, timeout, what);
-    return orFailUnread(() => state.take(what));
+    return orAtOnce(() => state.take(what));
   }
 
   tryRecv(): { value: unknown } | null {
     const what = 'Connection.tryRecv()';
     const state = this.#opened(what);
     return state.receivers.waiting === 0 && state.look(what)
-      ? { value: orFailUnread(() => state.take(what)) }
+      ? { value: orAtOnce(() => state.take(what)) }
       : null;
   }
 

@@ -1,12 +1,17 @@
 /** Reading records: the value, or bytes, with the objects and blocks they refer to. */
 import { Decoder, type Surroundings } from '../codec/decoder.js';
-import { NotLoadedError } from '../codec/functions.js';
+import {
+  decodeLater,
+  functionAtOnce,
+  functionIfLoaded,
+  type FunctionOf,
+  NotLoadedError,
+} from '../codec/functions.js';
 import { Memory } from '../codec/memory.js';
 import { MultiprocessingError } from '../errors.js';
 import { Reference } from '../memory/arena.js';
 import { orFail } from '../native/failure.js';
 import { native } from '../native/load.js';
-import { loadModule } from '../transfer/function-resolve.js';
 import { type Handle, openHandle } from '../transfer/handle.js';
 import { openReceived } from './blocks.js';
 import {
@@ -20,7 +25,7 @@ import {
   trailerBytes,
 } from './record.js';
 
-const nothing: Surroundings = { shared: [], large: [] };
+const nothing: Surroundings = { shared: [], large: [], functionOf: functionIfLoaded };
 const none: readonly number[] = [];
 
 export class MessageReader {
@@ -39,7 +44,7 @@ export class MessageReader {
 
   /**
    * The value of the record at `start`, whose references this environment holds by now. Bytes come as a Buffer.
-   * @throws MultiprocessingError `ERR_MP_DAMAGED`; UnreadError if it has a function of a module that is not loaded here
+   * @throws MultiprocessingError `ERR_MP_DAMAGED`; what orLater() and orAtOnce() understand
    */
   read(memory: Memory, start: number, shared: boolean, what: string): unknown {
     const flags = memory.view.getUint32(start + 4, true);
@@ -51,12 +56,12 @@ export class MessageReader {
       if (!(error instanceof NotLoadedError)) throw error;
       isUnread = true;
       const record = new Memory(new Uint8Array(memory.bytes.subarray(start, this.end(memory, start))).buffer);
-      throw new UnreadError(error, {
-        read: () => this.#value(record, 0, flags, shared, what),
-        end: () => {
+      throw new UnreadError(
+        (functionOf) => this.#value(record, 0, flags, shared, what, functionOf),
+        () => {
           giveBack(slots);
         },
-      });
+      );
     } finally {
       if (!isUnread) giveBack(slots);
     }
@@ -80,10 +85,20 @@ export class MessageReader {
     }
   }
 
-  #value(memory: Memory, start: number, flags: number, shared: boolean, what: string): unknown {
+  #value(
+    memory: Memory,
+    start: number,
+    flags: number,
+    shared: boolean,
+    what: string,
+    functionOf = functionIfLoaded,
+  ): unknown {
     const at = start + headBytes;
     const length = memory.view.getUint32(start, true);
-    if (flags === 0) return this.#decoder.decode(memory, at, at + length, nothing);
+    if (flags === 0) {
+      const around = functionOf === functionIfLoaded ? nothing : { ...nothing, functionOf };
+      return this.#decoder.decode(memory, at, at + length, around);
+    }
     const { parcel, large } = referencesAt(memory, start);
     let payload = memory;
     let from = at;
@@ -110,7 +125,7 @@ export class MessageReader {
       shared ? openReceived(slot, what) : copyOf(slot, native.parcelBytes(slot), what),
     );
     try {
-      return this.#decoder.decode(payload, from, end, { shared: objects, large: buffers });
+      return this.#decoder.decode(payload, from, end, { shared: objects, large: buffers, functionOf });
     } catch (error) {
       for (const object of objects) (object as Partial<Disposable>)[Symbol.dispose]?.();
       throw error;
@@ -119,37 +134,33 @@ export class MessageReader {
 }
 
 /** A message that cannot be read before a module is loaded: it has a function of it. */
-export class UnreadError extends Error {
-  readonly #reason: NotLoadedError;
-  readonly #message: { read(): unknown; end(): void };
+class UnreadError extends Error {
+  readonly #read: (functionOf: FunctionOf) => unknown;
+  readonly #end: () => void;
 
-  constructor(reason: NotLoadedError, message: { read(): unknown; end(): void }) {
-    super(reason.message);
-    this.#reason = reason;
-    this.#message = message;
+  /** @param end gives back what the message refers to */
+  constructor(read: (functionOf: FunctionOf) => unknown, end: () => void) {
+    super('a message has a function of a module that is not loaded');
+    this.#read = read;
+    this.#end = end;
   }
 
-  /** Loads what is missing, and reads it. */
+  /** Imports what is missing, and reads it. */
   async later(): Promise<unknown> {
     try {
-      for (let reason = this.#reason; ;) {
-        await loadModule(reason.module);
-        try {
-          return this.#message.read();
-        } catch (error) {
-          if (!(error instanceof NotLoadedError) || error.module === reason.module) throw error;
-          reason = error;
-        }
-      }
+      return await decodeLater(this.#read);
     } finally {
-      this.#message.end();
+      this.#end();
     }
   }
 
-  /** Gives the message up: it is the caller's error that the module is not loaded. */
-  giveUp(): NotLoadedError {
-    this.#message.end();
-    return this.#reason;
+  /** Reads it, if what is missing can be had by require(). @throws NotLoadedError */
+  now(): unknown {
+    try {
+      return this.#read(functionAtOnce);
+    } finally {
+      this.#end();
+    }
   }
 }
 
@@ -163,12 +174,13 @@ export function orLater<T>(read: () => T): T | Promise<T> {
   }
 }
 
-/** The value of `read`; if that cannot be had without waiting, the error that says so. */
-export function orFailUnread<T>(read: () => T): T {
+/** The value of `read`. @throws NotLoadedError if a module that it needs can only be had by waiting; the message is lost */
+export function orAtOnce<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw error instanceof UnreadError ? error.giveUp() : error;
+    if (error instanceof UnreadError) return error.now() as T;
+    throw error;
   }
 }
 

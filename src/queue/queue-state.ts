@@ -2,7 +2,7 @@
 import { MultiprocessingError, ShutDownError } from '../errors.js';
 import type { Reference } from '../memory/arena.js';
 import { incoming, out } from '../message/buffers.js';
-import { MessageReader, orFailUnread, orLater } from '../message/reader.js';
+import { MessageReader, orAtOnce, orLater } from '../message/reader.js';
 import { recordBytesMax } from '../message/record.js';
 import { MessageWriter } from '../message/writer.js';
 import { orFail } from '../native/failure.js';
@@ -217,7 +217,7 @@ export class QueueState implements LocalState, SyncState {
 
   #read(at: number, shared: boolean, what: string, later: boolean): unknown {
     const read = (): unknown => reader.read(incoming, at, shared, what);
-    return later ? orLater(read) : orFailUnread(read);
+    return later ? orLater(read) : orAtOnce(read);
   }
 
   #got(code: number): boolean {

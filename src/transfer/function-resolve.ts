@@ -9,20 +9,18 @@ type Namespace = Record<string, unknown>;
  * no such function, or one with another source than the sender's.
  */
 export async function resolveFunction(ref: FunctionRef): Promise<object> {
-  return functionIn(loaded.get(ref.module) ?? (await loadModule(ref.module)), ref);
+  return functionIn(preloaded.get(ref.module) ?? ((await import(ref.module)) as Namespace), ref);
 }
 
-/** Modules imported here: the first import() of a process takes milliseconds, and none can be had without waiting. */
-const loaded = new Map<string, Namespace>();
+/** Modules loaded for their functions, by a forkserver for instance: the first import() of a process takes milliseconds. */
+const preloaded = new Map<string, Namespace>();
 
-export async function loadModule(url: string): Promise<Namespace> {
-  const namespace = (await import(url)) as Namespace;
-  loaded.set(url, namespace);
-  return namespace;
+export async function preloadModule(url: string): Promise<void> {
+  preloaded.set(url, (await import(url)) as Namespace);
 }
 
-export function loadedModule(url: string): Namespace | undefined {
-  return loaded.get(url);
+export function preloadedModule(url: string): Namespace | undefined {
+  return preloaded.get(url);
 }
 
 /** The same in a module that is loaded already. */

@@ -10,7 +10,7 @@ import { inspect } from 'node:util';
 import { mapArena } from '../../memory/arena.js';
 import { native } from '../../native/load.js';
 import { firstFd, forkTurn, type ForkTurn } from '../../native/process-binding.js';
-import { loadModule } from '../../transfer/function-resolve.js';
+import { preloadModule } from '../../transfer/function-resolve.js';
 import { becomeServer, whileImporting } from '../current.js';
 import { readTold, rememberVariables } from './client.js';
 import { onQuiet, takeOverEmit } from './ends.js';
@@ -105,7 +105,7 @@ async function load([file, output, errors, ...others]: number[]): Promise<void> 
     if (loaded.has(url)) continue;
     loaded.add(url);
     try {
-      await whileImporting(url, () => loadModule(url));
+      await whileImporting(url, () => preloadModule(url));
     } catch (error) {
       // The main module's own error is the child's, which imports it, too.
       if (url !== told.main) refusal ??= `${url} cannot be preloaded by the forkserver: ${inspect(error)}`;
