@@ -139,8 +139,9 @@ test('files go with their listener, however its program or thread ends; not thos
   ];
   for (const end of ends) {
     const got = await runScript(`import * as mp from 'multiproc';
-      const l = await mp.Listener(), m = await mp.Listener(l.address + '2');
-      console.log(JSON.stringify([l.address, m.address]));
+      import { dirname } from 'node:path';
+      const l = await mp.Listener(), m = await mp.Listener(dirname(l.address) + '.sock');
+      console.log(JSON.stringify([l.address, dirname(l.address), m.address]));
       ${end}`);
     const { existsSync } = await import('node:fs');
     for (const path of JSON.parse(got.stdout)) expect(existsSync(path), describe(got)).toBe(false);
