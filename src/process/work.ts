@@ -23,11 +23,11 @@ export class Work {
   readonly #letter: Letter;
   #parentOwner = 0;
   #settled = false;
+  #ranEmpty = false;
 
   constructor(letter: Letter) {
     this.#letter = letter;
-    writeAtOnce();
-    this.#watchEnd();
+    current = this;
   }
 
   /** Does it all. Never rejects: a failure is told to the parent, printed, and ends this process with code 1. */
@@ -119,29 +119,42 @@ export class Work {
     native.bellRing(childFd.doorbell);
   }
 
-  #watchEnd(): void {
-    // Node prints the error itself, with its source line; our part is the name above it, and telling the parent.
-    process.on('uncaughtExceptionMonitor', (error) => {
-      if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback())
-        return;
-      this.#publish(error);
-      process.stderr.write(heading());
-    });
-    let ranEmpty = false;
-    process.on('beforeExit', () => {
-      ranEmpty = true;
-    });
-    process.on('exit', (code) => {
-      if (this.#settled || !ranEmpty || code !== 0) return;
-      const error = new ProcessError(
-        'ERR_MP_UNSETTLED',
-        `${currentProcess().name} had nothing left to do while its target's promise was still pending`,
-      );
-      this.#publish(error);
-      print(error);
-      process.exitCode = unsettledCode;
-    });
+  /** Node prints the error itself, with its source line; our part is the name above it, and telling the parent. */
+  uncaught(error: unknown): void {
+    if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback())
+      return;
+    this.#publish(error);
+    process.stderr.write(heading());
   }
+
+  ranEmpty(): void {
+    this.#ranEmpty = true;
+  }
+
+  exits(code: number): void {
+    if (this.#settled || !this.#ranEmpty || code !== 0) return;
+    const error = new ProcessError(
+      'ERR_MP_UNSETTLED',
+      `${currentProcess().name} had nothing left to do while its target's promise was still pending`,
+    );
+    this.#publish(error);
+    print(error);
+    process.exitCode = unsettledCode;
+  }
+}
+
+/** The one of this process. */
+let current: Work | null = null;
+
+/**
+ * What a process that has work needs around it, whichever that is. A forkserver does it for its children: what each of
+ * them runs is memory of its own.
+ */
+export function prepareForWork(): void {
+  writeAtOnce();
+  process.on('uncaughtExceptionMonitor', (error) => current?.uncaught(error));
+  process.on('beforeExit', () => current?.ranEmpty());
+  process.on('exit', (code) => current?.exits(code));
 }
 
 async function load(ref: FunctionRef): Promise<object> {
