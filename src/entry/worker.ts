@@ -8,7 +8,7 @@ import { native } from '../native/load.js';
 import { attachArena } from '../memory/arena.js';
 import { arenaFd, childFd } from '../process/launch.js';
 import { Letter } from '../process/letter.js';
-import { prepareForWork, Work } from '../process/work.js';
+import { Work } from '../process/work.js';
 import '../index.js';
 
 const letter = Letter.open(childFd.letter);
@@ -16,7 +16,7 @@ if (letter.follows) native.processFollow(childFd.parent);
 // Programs started here are not ours: they get none of it.
 for (const fd of [arenaFd, ...Object.values(childFd)]) native.fdPrivate(fd);
 
-prepareForWork();
+Work.prepare();
 const work = new Work(letter);
 void work.perform(() => {
   attachArena(arenaFd);

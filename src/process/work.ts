@@ -20,6 +20,20 @@ import { becomeCurrent, currentProcess, Process } from './process.js';
 const unsettledCode = 13;
 
 export class Work {
+  /** The one of this process. */
+  static #current: Work | null = null;
+
+  /**
+   * What a process that has work needs around it, whichever work that is. A forkserver does it for its children: what each
+   * of them runs is memory of its own.
+   */
+  static prepare(): void {
+    writeAtOnce();
+    process.on('uncaughtExceptionMonitor', (error) => Work.#current?.uncaught(error));
+    process.on('beforeExit', () => Work.#current?.ranEmpty());
+    process.on('exit', (code) => Work.#current?.exits(code));
+  }
+
   readonly #letter: Letter;
   #parentOwner = 0;
   #settled = false;
@@ -27,7 +41,7 @@ export class Work {
 
   constructor(letter: Letter) {
     this.#letter = letter;
-    current = this;
+    Work.#current = this;
   }
 
   /** Does it all. Never rejects: a failure is told to the parent, printed, and ends this process with code 1. */
@@ -141,20 +155,6 @@ export class Work {
     print(error);
     process.exitCode = unsettledCode;
   }
-}
-
-/** The one of this process. */
-let current: Work | null = null;
-
-/**
- * What a process that has work needs around it, whichever that is. A forkserver does it for its children: what each of
- * them runs is memory of its own.
- */
-export function prepareForWork(): void {
-  writeAtOnce();
-  process.on('uncaughtExceptionMonitor', (error) => current?.uncaught(error));
-  process.on('beforeExit', () => current?.ranEmpty());
-  process.on('exit', (code) => current?.exits(code));
 }
 
 async function load(ref: FunctionRef): Promise<object> {

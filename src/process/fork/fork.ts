@@ -22,7 +22,7 @@ import { resolveFunction } from '../../transfer/function-resolve.js';
 import type { CheckedOptions, Target } from '../options.js';
 import { asProcessError, checkDirectory, checkTexts, openFor, type Started } from '../start.js';
 import { closeStdio, streamsOf } from '../stdio.js';
-import { prepareForWork, Work } from '../work.js';
+import { Work } from '../work.js';
 import { checkMayFork, countThreadsAgain } from './capable.js';
 import { aroundFork, runChildHooks } from './hooks.js';
 import { renewStreams } from './streams.js';
@@ -140,7 +140,7 @@ async function begin(
   letter: Letter,
   failed: { error: unknown } | null,
 ): Promise<void> {
-  prepareForWork();
+  Work.prepare();
   await new Work(letter).performForked({ identity, parentOwner }, () => {
     enterAfterFork();
     if (failed !== null) throw failed.error;
