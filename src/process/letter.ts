@@ -7,6 +7,7 @@
  *        8      4  state    both      goes up only; the child writes it after everything it stands for
  *       12      4  follows  parent    1: the child ends with its parent
  *       16      8  length   both      of the message that belongs to the state
+ *       24      8  launch   parent    of that, the first so many bytes say who the child is: they can be read whatever follows
  *       64         message  both
  *
  * A death between any two writes leaves the state before it, with a message that is complete.
@@ -15,7 +16,7 @@ import { MultiprocessingError } from '../errors.js';
 import { native } from '../native/load.js';
 
 const magic = 0x544c504d;
-const version = 1;
+const version = 2;
 const headerSize = 64;
 
 // Of whichever letter is looked at. Not Buffers: their functions are JavaScript, and what runs in a forked process is
@@ -40,16 +41,18 @@ export class Letter {
     this.fd = fd;
   }
 
-  static write(message: Uint8Array, follows: boolean): Letter {
+  static write(launch: Uint8Array, message: Uint8Array, follows: boolean): Letter {
     const letter = new Letter(native.fileCreate('multiproc-letter'));
     try {
       header.fill(0);
       fields.setUint32(0, magic, true);
       fields.setUint32(4, version, true);
       fields.setUint32(12, follows ? 1 : 0, true);
-      fields.setFloat64(16, message.byteLength, true);
+      fields.setFloat64(16, launch.byteLength + message.byteLength, true);
+      fields.setFloat64(24, launch.byteLength, true);
       native.fileWrite(letter.fd, header, 0);
-      native.fileWrite(letter.fd, message, headerSize);
+      native.fileWrite(letter.fd, launch, headerSize);
+      native.fileWrite(letter.fd, message, headerSize + launch.byteLength);
     } catch (error) {
       letter.close();
       throw error;
@@ -79,6 +82,14 @@ export class Letter {
     const message = new Uint8Array(length);
     native.fileRead(this.fd, message, headerSize);
     return message;
+  }
+
+  /** The child: what it is, and what it has been given. */
+  readLaunch(): [launch: Uint8Array, message: Uint8Array] {
+    const bytes = this.read();
+    const length = fields.getFloat64(24, true);
+    if (!(length >= 0 && length <= bytes.byteLength)) throw damaged('its parts are longer than it is');
+    return [bytes.subarray(0, length), bytes.subarray(length)];
   }
 
   /** The child: everything is open, the parent may let go of it. */

@@ -9,7 +9,7 @@ import { resolveFunction } from '../transfer/function-resolve.js';
 import type { FunctionRef } from '../transfer/function-ref.js';
 import { grant } from '../transfer/handle.js';
 import { becomeChild, currentIdentity, whileImporting } from './current.js';
-import { childFd, type Identity, type LaunchMessage } from './launch.js';
+import { childFd, type Given, type Identity, type Launch } from './launch.js';
 import { inheritStartMethod } from './start-method.js';
 import { takeSurroundings } from './forkserver/surroundings.js';
 import { letterState, type Letter } from './letter.js';
@@ -48,7 +48,7 @@ export class Work {
   async perform(attach: () => void): Promise<void> {
     await this.#carryOut(async () => {
       attach();
-      const process = await this.#prepare(this.#open());
+      const process = await this.#prepare(...this.#open());
       return () => process.run();
     });
   }
@@ -80,21 +80,23 @@ export class Work {
     }
   }
 
-  #open(): LaunchMessage {
-    const message = decode(this.#letter.read()) as LaunchMessage;
-    const { identity, parentOwner, cwd, surroundings, startMethod } = message.launch;
+  #open(): [Launch, Given] {
+    const [first, second] = this.#letter.readLaunch();
+    const launch = decode(first) as Launch;
+    const { identity, parentOwner, cwd, surroundings, startMethod } = launch;
     this.#parentOwner = parentOwner;
     becomeChild(identity);
     inheritStartMethod(startMethod);
     setEnvironmentName(identity.name);
+    const given = decode(second) as Given;
     this.#letter.attached();
     native.bellRing(childFd.doorbell);
     if (surroundings !== null) takeSurroundings(surroundings);
     if (cwd !== null) process.chdir(cwd);
-    return message;
+    return [launch, given];
   }
 
-  async #prepare({ launch, args, this: fields }: LaunchMessage): Promise<Process> {
+  async #prepare(launch: Launch, { args, this: fields }: Given): Promise<Process> {
     const { job, target, identity } = launch;
     const jobClass = job === null ? Process : await load(job);
     if (jobClass !== Process && !((jobClass as typeof Process).prototype instanceof Process)) {

@@ -65,7 +65,7 @@ export function forkSelf(fork: Fork, what: string): Started {
   const unpin = pinAll();
   const undo: (() => void)[] = [unpin];
   try {
-    const { letter, stdio } = openFor(options, new Uint8Array(), undo, what);
+    const { letter, stdio } = openFor(options, [new Uint8Array(), new Uint8Array()], undo, what);
     const parent = native.processSelf();
     const ppid = process.pid;
     let doorbell = -1;

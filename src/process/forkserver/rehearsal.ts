@@ -54,10 +54,10 @@ export function practise(): void {
     target: ref,
   };
   const bell = native.bellCreate();
-  const sent = Letter.write(encode({ launch, args: [''], this: {} }, '').bytes, true);
+  const sent = Letter.write(encode(launch, '').bytes, encode({ args: [''], this: {} }, '').bytes, true);
   const letter = Letter.open(sent.fd);
   try {
-    received = decode(letter.read());
+    received = letter.readLaunch().map((part) => decode(part));
     letter.attached();
     native.bellRing(bell);
     takeSurroundings(surroundings);
