@@ -38,9 +38,8 @@ const struct {
 constexpr int kTakenCount = sizeof kTaken / sizeof *kTaken;
 
 constexpr int64_t kSessionNs = 100'000'000;
-/// When nothing has been asked for, and none has ended, for so long, the next request finds a process ready. Shorter than a
-/// process that does little lives, it would be forked while that one ends, which costs it a millisecond (measured).
-constexpr int kQuietMs = 12;
+/// Without a request for so long, the next one finds a process ready: until then the one just started has the machine.
+constexpr int kQuietMs = 5;
 
 struct ServedChild {
   uint32_t requester;
