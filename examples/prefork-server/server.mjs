@@ -1,7 +1,8 @@
 // npx multiproc run server.mjs [port] [workers]
 //
-// Loads the application once, binds the socket once, and forks workers that have both. A worker that ends is replaced by
-// another fork: what it needs is all there already.
+// Loads the application once, binds the socket once, and forks workers that have both. One more is forked ahead: it takes
+// the place of a worker that ends, and has only to listen.
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
@@ -16,46 +17,74 @@ const catalogue = loadCatalogue();
 const shared = new Shared(Number(workers), Number(perSecond));
 const handle = listenLater(Number(port));
 
-/** In a worker: closures over all of the above. */
-function serve(slot) {
+/** In a worker: closures over all of the above. The one forked ahead has no slot, and waits until it is given one. */
+async function serve(slot, { given, place }) {
   const answer = listener(catalogue, {
     limit: (client) => shared.limit(client),
     count: (name) => shared.count(name),
     status: () => shared.status(),
   });
-  const server = createServer(answer).listen(handle, () => {
-    Atomics.store(shared.pids, slot, process.pid);
-    shared.count('starts');
-  });
+  const server = createServer(answer);
   // Ends when all connections are done.
   process.once('SIGTERM', () => {
+    if (!server.listening) process.exit();
     server.close();
     server.closeIdleConnections();
   });
-}
-
-let stopping = false;
-const running = new Map();
-
-function start(slot) {
-  const worker = new Process({ target: serve, args: [slot], name: `worker-${slot}` });
-  running.set(slot, worker.start());
-  void worker.join().then((code) => {
-    Atomics.store(shared.pids, slot, 0);
-    if (stopping) return;
-    console.error(`${worker.name} (pid ${worker.pid}) ended with ${code}; another one takes its place`);
-    worker.close();
-    start(slot);
+  if (slot === null) await given.wait();
+  server.listen(handle, () => {
+    Atomics.store(shared.pids, slot ?? place.value, process.pid);
+    shared.count('starts');
   });
 }
 
-for (let slot = 0; slot < Number(workers); slot++) start(slot);
+/** How long a worker has the machine for itself before another one is forked ahead. */
+const settleMs = 100;
+let stopping = false;
+let ahead = null;
+const running = new Map();
+
+function fork(slot) {
+  const turn = { given: new mp.Event(), place: new mp.Value('i', 0) };
+  return { turn, process: new Process({ target: serve, args: [slot, turn] }).start() };
+}
+
+/** Has a worker in this place, at once if one is waiting for it. */
+function fill(slot) {
+  const worker = ahead?.process.isAlive() ? ahead : fork(slot);
+  if (worker === ahead) {
+    worker.turn.place.value = slot;
+    worker.turn.given.set();
+    ahead = null;
+    setTimeout(forkAhead, settleMs).unref();
+  }
+  const { process: child } = worker;
+  running.set(slot, child);
+  void child.join().then((code) => {
+    Atomics.store(shared.pids, slot, 0);
+    if (stopping) return;
+    fill(slot);
+    console.error(`${child.name} (pid ${child.pid}) ended with ${code}; another one takes its place`);
+    child.close();
+  });
+}
+
+function forkAhead() {
+  if (!stopping && !ahead?.process.isAlive()) ahead = fork(null);
+}
+
+// What a worker does first, done once here: each finds it compiled.
+const rehearsal = createServer().listen(0, '127.0.0.1', () => rehearsal.close());
+await once(rehearsal, 'close');
+
+for (let slot = 0; slot < Number(workers); slot++) fill(slot);
+setTimeout(forkAhead, settleMs).unref();
 console.log(`listening on ${boundPort(handle)}`);
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, () => {
     stopping = true;
-    for (const worker of running.values()) if (worker.isAlive()) worker.terminate();
+    for (const worker of [...running.values(), ahead?.process]) if (worker?.isAlive()) worker.terminate();
   });
 }
 

@@ -62,6 +62,11 @@ napi_value confirmed(napi_env env, napi_callback_info info) {
   return boolean(env, platform::fork_confirmed(to_int32(env, args[0])));
 }
 
+napi_value fill_holes(napi_env, napi_callback_info) {
+  platform::malloc_fill_holes();
+  return nullptr;
+}
+
 /// threadNames(): of all threads of this process.
 napi_value names_of_threads(napi_env env, napi_callback_info) {
   char names[4096];
@@ -105,6 +110,7 @@ void init_forkserver(napi_env env, napi_value exports) {
   add_function(env, exports, "forkServe", serve);
   add_function(env, exports, "forkTake", take);
   add_function(env, exports, "forkConfirmed", confirmed);
+  add_function(env, exports, "fillHoles", fill_holes);
   add_function(env, exports, "threadNames", names_of_threads);
   add_function(env, exports, "randomBytes", fill_random);
   add_function(env, exports, "exitNow", exit_now);

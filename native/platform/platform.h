@@ -292,6 +292,9 @@ void fork_take(int channel, ForkTurn* turn);
 bool fork_confirmed(int go);
 /// Lets V8's memory, which is kept out of children by default, go with a fork. Allocates.
 void fork_prepare();
+/// Has children that will be forked allocate from untouched memory instead of pages they share. For good, so not for
+/// processes that do other work.
+void malloc_fill_holes();
 /// Forks this process. In the child out->pid is 0, `streams` are its 0, 1 and 2 (-1: /dev/null), and all signals are
 /// blocked until fork_unblock().
 Failure process_fork(const int* streams, bool new_session, Spawned* out);

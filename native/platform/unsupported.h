@@ -104,6 +104,7 @@ int current_umask() { return -1; }
 void fork_take(int, ForkTurn*) {}
 bool fork_confirmed(int) { return false; }
 void fork_prepare() {}
+void malloc_fill_holes() {}
 int thread_names(char* names, size_t) {
   *names = 0;
   return 0;

@@ -16,6 +16,7 @@ if (letter.follows) native.processFollow(childFd.parent);
 // Programs started here are not ours: they get none of it.
 for (const fd of [arenaFd, ...Object.values(childFd)]) native.fdPrivate(fd);
 
+Work.prepare();
 const work = new Work(letter);
 void work.perform(() => {
   attachArena(arenaFd);

@@ -77,6 +77,8 @@ export interface ProcessBinding {
   umask(): number;
   /** In a forkserver: serves until there is something to do. With a refusal no child is forked. */
   forkServe(channel: number, refusal: string | null, wait: boolean): ForkTurn;
+  /** In a forkserver: has its children allocate beside what they share with it, not within. */
+  fillHoles(): void;
   /** In a spare: waits until somebody asks for it; its turn as a child. */
   forkTake(channel: number): ForkTurn;
   /** In a forked child: whether its requester knows of it. Waits. */

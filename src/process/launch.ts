@@ -36,9 +36,8 @@ export interface Launch {
   target: FunctionRef | null;
 }
 
-/** The letter's first message. The property names begin the paths of clone errors: `args[0]…`, `this.…`. */
-export interface LaunchMessage {
-  launch: Launch;
+/** What a letter gives beside the launch. The property names begin the paths of clone errors: `args[0]…`, `this.…`. */
+export interface Given {
   args: unknown[];
   /** A subclass's own fields. */
   this: Record<string, unknown>;

@@ -26,6 +26,8 @@ export interface ProcessOptions<A extends unknown[] = any[], R = unknown> {
   execArgv?: readonly string[] | undefined;
   /** Not ended with this process, nor waited for at its end; in a session of its own. */
   detached?: boolean | undefined;
+  /** No console window of its own. Means something on Windows only. */
+  windowsHide?: boolean | undefined;
 }
 
 export interface CheckedOptions {
@@ -38,9 +40,21 @@ export interface CheckedOptions {
   stdio: readonly StdioItem[];
   execArgv: readonly string[] | undefined;
   detached: boolean;
+  windowsHide: boolean;
 }
 
-const names = new Set(['target', 'args', 'name', 'daemon', 'env', 'cwd', 'stdio', 'execArgv', 'detached']);
+const names = new Set([
+  'target',
+  'args',
+  'name',
+  'daemon',
+  'env',
+  'cwd',
+  'stdio',
+  'execArgv',
+  'detached',
+  'windowsHide',
+]);
 
 /** `new Process(options)` if there is one argument, a plain object that is no function address; else (target, ...args). */
 export function readArguments(given: readonly unknown[], what: string): CheckedOptions {
@@ -56,7 +70,7 @@ export function checkOptions(options: Record<string, unknown>, what: string): Ch
     if (!names.has(name))
       throw typeError(`${what}: there is no option ${show(name)}; there are ${[...names].join(', ')}`);
   }
-  const { target, args, name, daemon, env, cwd, stdio, execArgv, detached } = options;
+  const { target, args, name, daemon, env, cwd, stdio, execArgv, detached, windowsHide } = options;
   const is = (type: string, key: string): void => {
     const value = options[key];
     if (value !== undefined && typeof value !== type)
@@ -65,6 +79,7 @@ export function checkOptions(options: Record<string, unknown>, what: string): Ch
   is('string', 'name');
   is('boolean', 'daemon');
   is('boolean', 'detached');
+  is('boolean', 'windowsHide');
   if (daemon === true && detached === true)
     throw typeError(
       `${what}: a daemon ends with this process, a detached process does not; choose one of them`,
@@ -85,6 +100,7 @@ export function checkOptions(options: Record<string, unknown>, what: string): Ch
     stdio: checkStdio(stdio, what),
     execArgv: execArgv,
     detached: detached === true,
+    windowsHide: windowsHide === true,
   };
 }
 

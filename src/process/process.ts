@@ -112,13 +112,12 @@ export class Process<R = any> {
       job,
       target,
     };
-    const message = {
-      launch,
+    const given = {
       args: this.#args,
       this: job === null ? {} : Object.fromEntries(Object.entries(this)),
     };
     const patient = (this.constructor as typeof Process)[boundMethod] !== null || isStartMethodChosen();
-    return this.#begun(startProcess(message, this.#options, { method, patient }, what));
+    return this.#begun(startProcess(launch, given, this.#options, { method, patient }, what));
   }
 
   #fork(what: string): this {

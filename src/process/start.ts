@@ -8,7 +8,7 @@ import { pin } from '../transfer/handle.js';
 import { hasPreloads, inheritedExecArgv, ownVariables } from './exec-args.js';
 import { mayFork } from './forkserver/may-fork.js';
 import { forkProcess, serverIsReady, surroundings } from './forkserver/client.js';
-import type { LaunchMessage } from './launch.js';
+import type { Given, Launch } from './launch.js';
 import { Letter } from './letter.js';
 import type { CheckedOptions } from './options.js';
 import { spawn } from './spawn.js';
@@ -38,12 +38,12 @@ export interface Parcel {
  * if that has yet to start; else it is spawned then, as it would be running no later.
  */
 export function startProcess(
-  message: LaunchMessage,
+  launch: Launch,
+  given: Given,
   options: CheckedOptions,
   { method, patient }: { method: StartMethod; patient: boolean },
   what: string,
 ): Started {
-  const { launch } = message;
   const env = environment(options.env);
   const forks =
     method === 'forkserver' && mayFork(options.execArgv, env) && (patient || serverIsReady(launch));
@@ -59,13 +59,13 @@ export function startProcess(
   const undo: (() => void)[] = [];
   try {
     arenaDescriptor();
-    const { bytes, shared } = encode(message, '');
+    const { bytes, shared } = encode(given, '');
     const unpins = shared.map((object) => object[pin]());
     const unpin = (): void => {
       for (const u of unpins.splice(0)) u();
     };
     undo.push(unpin);
-    const { letter, stdio } = openFor(options, bytes, undo, what);
+    const { letter, stdio } = openFor(options, [encode(launch, 'launch').bytes, bytes], undo, what);
     const parcel = {
       stdio: stdio.fds,
       letter: letter.fd,
@@ -86,11 +86,11 @@ export function startProcess(
 /** A letter and the streams of a process that is about to start; `undo` gets what closes them. */
 export function openFor(
   { detached, stdio: items }: CheckedOptions,
-  bytes: Uint8Array,
+  [launch, message]: [launch: Uint8Array, message: Uint8Array],
   undo: (() => void)[],
   what: string,
 ): { letter: Letter; stdio: StdioPlan } {
-  const letter = Letter.write(bytes, !detached);
+  const letter = Letter.write(launch, message, !detached);
   undo.push(() => {
     letter.close();
   });

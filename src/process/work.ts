@@ -3,13 +3,13 @@ import { inspect } from 'node:util';
 import { MultiprocessingError, ProcessError } from '../errors.js';
 import { setEnvironmentName } from '../memory/arena.js';
 import { native } from '../native/load.js';
-import { encode, type Encoded, Received } from '../transfer/codec.js';
+import { decode, encode, type Encoded, Received } from '../transfer/codec.js';
 import { takeApart } from '../transfer/error-transfer.js';
 import { preloadModule, resolveFunction } from '../transfer/function-resolve.js';
 import type { FunctionRef } from '../transfer/function-ref.js';
 import { grant } from '../transfer/handle.js';
 import { becomeChild, currentIdentity, whileImporting } from './current.js';
-import { childFd, type Identity, type LaunchMessage } from './launch.js';
+import { childFd, type Given, type Identity, type Launch } from './launch.js';
 import { inheritStartMethod } from './start-method.js';
 import { takeSurroundings } from './forkserver/surroundings.js';
 import { letterState, type Letter } from './letter.js';
@@ -20,21 +20,35 @@ import { becomeCurrent, currentProcess, Process } from './process.js';
 const unsettledCode = 13;
 
 export class Work {
+  /** The one of this process. */
+  static #current: Work | null = null;
+
+  /**
+   * What a process that has work needs around it, whichever work that is. A forkserver does it for its children: what each
+   * of them runs is memory of its own.
+   */
+  static prepare(): void {
+    writeAtOnce();
+    process.on('uncaughtExceptionMonitor', (error) => Work.#current?.uncaught(error));
+    process.on('beforeExit', () => Work.#current?.ranEmpty());
+    process.on('exit', (code) => Work.#current?.exits(code));
+  }
+
   readonly #letter: Letter;
   #parentOwner = 0;
   #settled = false;
+  #ranEmpty = false;
 
   constructor(letter: Letter) {
     this.#letter = letter;
-    writeAtOnce();
-    this.#watchEnd();
+    Work.#current = this;
   }
 
   /** Does it all. Never rejects: a failure is told to the parent, printed, and ends this process with code 1. */
   async perform(attach: () => void): Promise<void> {
     await this.#carryOut(async () => {
       attach();
-      const process = await this.#prepare(await this.#open());
+      const process = await this.#prepare(...(await this.#open()));
       return () => process.run();
     });
   }
@@ -66,30 +80,31 @@ export class Work {
     }
   }
 
-  async #open(): Promise<LaunchMessage> {
-    const received = new Received(this.#letter.read());
-    let hasFunctions = false;
-    const message = received.value(() => {
-      hasFunctions = true;
-      return nobody;
-    }) as LaunchMessage;
-    const { identity, parentOwner, cwd, surroundings, startMethod } = message.launch;
+  async #open(): Promise<[Launch, Given]> {
+    const [first, second] = this.#letter.readLaunch();
+    const launch = decode(first) as Launch;
+    const { identity, parentOwner, cwd, surroundings, startMethod } = launch;
     this.#parentOwner = parentOwner;
     becomeChild(identity);
     inheritStartMethod(startMethod);
     setEnvironmentName(identity.name);
+    const received = new Received(second);
+    let hasFunctions = false;
+    const given = received.value(() => {
+      hasFunctions = true;
+      return nobody;
+    }) as Given;
     this.#letter.attached();
     native.bellRing(childFd.doorbell);
     if (surroundings !== null) takeSurroundings(surroundings);
     if (cwd !== null) process.chdir(cwd);
-    if (!hasFunctions) return message;
+    if (!hasFunctions) return [launch, given];
     // Only now: their modules are to be loaded in the surroundings that the process will have.
-    return (await received.valueLater((url) =>
-      whileImporting(url, () => preloadModule(url)),
-    )) as LaunchMessage;
+    const importModule = (url: string): Promise<unknown> => whileImporting(url, () => preloadModule(url));
+    return [launch, (await received.valueLater(importModule)) as Given];
   }
 
-  async #prepare({ launch, args, this: fields }: LaunchMessage): Promise<Process> {
+  async #prepare(launch: Launch, { args, this: fields }: Given): Promise<Process> {
     const { job, target, identity } = launch;
     const jobClass = job === null ? Process : await load(job);
     if (jobClass !== Process && !((jobClass as typeof Process).prototype instanceof Process)) {
@@ -128,28 +143,27 @@ export class Work {
     native.bellRing(childFd.doorbell);
   }
 
-  #watchEnd(): void {
-    // Node prints the error itself, with its source line; our part is the name above it, and telling the parent.
-    process.on('uncaughtExceptionMonitor', (error) => {
-      if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback())
-        return;
-      this.#publish(error);
-      process.stderr.write(heading());
-    });
-    let ranEmpty = false;
-    process.on('beforeExit', () => {
-      ranEmpty = true;
-    });
-    process.on('exit', (code) => {
-      if (this.#settled || !ranEmpty || code !== 0) return;
-      const error = new ProcessError(
-        'ERR_MP_UNSETTLED',
-        `${currentProcess().name} had nothing left to do while its target's promise was still pending`,
-      );
-      this.#publish(error);
-      print(error);
-      process.exitCode = unsettledCode;
-    });
+  /** Node prints the error itself, with its source line; our part is the name above it, and telling the parent. */
+  uncaught(error: unknown): void {
+    if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback())
+      return;
+    this.#publish(error);
+    process.stderr.write(heading());
+  }
+
+  ranEmpty(): void {
+    this.#ranEmpty = true;
+  }
+
+  exits(code: number): void {
+    if (this.#settled || !this.#ranEmpty || code !== 0) return;
+    const error = new ProcessError(
+      'ERR_MP_UNSETTLED',
+      `${currentProcess().name} had nothing left to do while its target's promise was still pending`,
+    );
+    this.#publish(error);
+    print(error);
+    process.exitCode = unsettledCode;
   }
 }
 

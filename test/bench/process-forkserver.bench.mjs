@@ -1,10 +1,9 @@
 // What does a process cost when a forkserver has its modules loaded?
-import { fork, spawn } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { getContext, setForkserverPreload } from 'multiproc';
-import { hasPython, interleave, median, pythonPath } from './support.mjs';
+import { asker, hasPython, interleave, median, pythonPath } from './support.mjs';
 
 const module = (name) => new URL(`targets/${name}.mjs`, import.meta.url);
 const forking = getContext('forkserver');
@@ -56,22 +55,10 @@ async function memory({ Process }, name) {
   return median(sizes);
 }
 
-/** Asks one CPython for one process at a time: [ms until its first line, ms until its join]. */
+/** CPython: [ms until a process's first line, ms until its join]. */
 function askPython() {
-  if (!hasPython) return { ask: async () => [NaN, NaN], end() {} };
-  const program = spawn(
-    pythonPath,
-    [fileURLToPath(new URL('targets/forkserver_stamp.py', import.meta.url))],
-    {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    },
-  );
-  const lines = createInterface({ input: program.stdout })[Symbol.asyncIterator]();
-  const ask = async () => {
-    program.stdin.write('\n');
-    return (await lines.next()).value.split(' ').map(Number);
-  };
-  return { ask, end: () => program.stdin.end() };
+  const program = fileURLToPath(new URL('targets/process_stamp.py', import.meta.url));
+  return hasPython ? asker(pythonPath, [program, 'forkserver']) : { ask: async () => [NaN, NaN], end() {} };
 }
 
 export async function bench({ smoke }) {

@@ -24,8 +24,8 @@ const forked = () => new Promise((done) => fork(module('forked-stamp')).on('exit
 
 function python(count) {
   if (!hasPython) return NaN;
-  const program = fileURLToPath(new URL('targets/forkserver_many.py', import.meta.url));
-  return Number(spawnSync(pythonPath, [program, String(count)], { encoding: 'utf8' }).stdout);
+  const program = fileURLToPath(new URL('targets/process_many.py', import.meta.url));
+  return Number(spawnSync(pythonPath, [program, 'forkserver', String(count)], { encoding: 'utf8' }).stdout);
 }
 
 /** Milliseconds that start() and the way to the end of one more take while so many live. */

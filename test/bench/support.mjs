@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 
 /** The value in the middle. */
 export function median(values) {
@@ -42,6 +43,17 @@ export function freshNode(target, ...args) {
   return JSON.parse(
     execFileSync(process.execPath, [file, ...args.map(String)], { encoding: 'utf8', timeout }),
   );
+}
+
+/** A program that answers each line of its input with one line of numbers. */
+export function asker(command, args) {
+  const program = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: program.stdout })[Symbol.asyncIterator]();
+  const ask = async (line = '') => {
+    program.stdin.write(`${line}\n`);
+    return (await lines.next()).value.split(' ').map(Number);
+  };
+  return { ask, end: () => program.stdin.end() };
 }
 
 export function formatNumber(n) {

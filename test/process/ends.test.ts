@@ -11,7 +11,7 @@ const piped = (target, more) => new mp.Process({ target, stdio: ['ignore', 'pipe
 const said = async (p) => { for await (const text of p.stdout) return String(text).trim(); };
 `;
 
-forEachStartMethod(({ runScript, env, launcher }) => {
+forEachStartMethod(({ method, runScript, env, launcher }) => {
   /** Runs a script that prints pids, ends it with a signal once it has, and gives the pids. */
   async function endedBy(signal: NodeJS.Signals, source: string): Promise<number[]> {
     const parent = spawn(process.execPath, [...launcher, scriptFile(head + source)], {
@@ -168,6 +168,21 @@ forEachStartMethod(({ runScript, env, launcher }) => {
     expect(end.stderr).toMatch(/Process thrower of later:\n[^]*Custom: custom 8/);
     expect(end.stderr).toMatch(/Process thrower of rejection:\n[^]*Custom: custom 9/);
     expect(end.stderr).toContain('Process thrower of string:\ntext\n');
+  });
+
+  test('arguments that fail to open in the child: the error is told, and printed under its name', async () => {
+    const end = await runScript(`${head}
+    const shm = new mp.SharedMemory({ name: 'gone-' + process.pid, size: 64, create: true });
+    mp.SharedMemory.delete(shm.name);
+    const p = new mp.Process({ target: tasks.type, args: [shm], name: 'opener' }).start();
+    console.log(JSON.stringify([await p.result().catch((e) => e.code), await p.join()]));`);
+    // A fork has it open.
+    if (method === 'fork') {
+      expect(JSON.parse(end.stdout)).toEqual(['object', 0]);
+      return;
+    }
+    expect(JSON.parse(end.stdout)).toEqual(['ERR_MP_NOT_FOUND', 1]);
+    expect(end.stderr).toMatch(/^Process opener:\nMultiprocessingError: .*nothing of that name/);
   });
 
   test('a blocking join is interrupted by a signal with a listener, and ended by one without', async () => {

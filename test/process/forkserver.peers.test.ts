@@ -92,6 +92,33 @@ test('bytes that are no message cost their sender its channel, and nobody else a
   expect(got).toEqual([true, -9, 1]);
 });
 
+test('a peer of another user is refused: it gets a server of its own, and the first goes on for its own user', async () => {
+  const [first, refused, second, untouched, code] = await runJson(`${chosen}
+    const who = { module: '${url('forked-by.mjs')}', export: 'parentAndUser' };
+    const event = new mp.Event();
+    const old = new mp.Process(tasks.waitsFor, new mp.Barrier(1), event, 0).start();
+    const [server] = servers();
+    const asked = async () => {
+      const p = new mp.Process({ target: who }).start();
+      await p.join();
+      const [parent, user] = await p.result();
+      return [parent === server, user];
+    };
+    const first = await asked();
+    const before = await until(() => { const all = childrenOf(server); return all.length === 2 && String(all); });
+    // From here on this process is a peer of another user on the first server's socket. Only the superuser can become one.
+    const refused = await failure(() => { process.setgid(65533); process.setuid(65533); });
+    const second = await asked();
+    const untouched = String(childrenOf(server)) === before;
+    event.set();
+    out([first, refused, second, untouched, await old.join()]);`);
+  const user = process.getuid!();
+  expect(first).toEqual([true, user]);
+  expect(code).toBe(0);
+  if (user === 0) expect([refused, second, untouched]).toEqual(['no error', [false, 65533], true]);
+  else expect([refused[1], second]).toEqual(['EPERM', [true, user]]);
+});
+
 test('what it has written is complete when it ends by process.exit(), however slowly it is read', async () => {
   const bytes = 1 << 20;
   const got = await runJson(`${chosen}

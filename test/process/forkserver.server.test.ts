@@ -92,6 +92,40 @@ test('a server that is killed is replaced; children that run go on', async () =>
   expect(got).toEqual([25, true, null, 255, 1, true]);
 });
 
+test('a server that is killed while 100 children run: they go on and give their results, and nothing is left', async () => {
+  const [results, codes, fresh, active, servers, left, pids] = await runJson(
+    `${head}
+    await new mp.Process(tasks.square, 1).start().join();
+    const fds = readdirSync('/proc/self/fd').length;
+    const all = new mp.Barrier(101), event = new mp.Event();
+    const children = Array.from({ length: 100 }, (_, i) => new mp.Process(tasks.waitsFor, all, event, i).start());
+    await all.wait();
+    const [server] = servers();
+    process.kill(server, 'SIGKILL');
+    // The first ten are killed; their server cannot tell how they ended.
+    for (const p of children.slice(0, 10)) p.kill();
+    const fresh = await new mp.Process(tasks.square, 7).start().result();
+    const other = servers().every((pid) => pid !== server);
+    event.set();
+    const results = await Promise.all(children.map((p) => p.result().catch((e) => e.name)));
+    const codes = new Set(await Promise.all(children.map((p) => p.join())));
+    const pids = [server, ...children.map((p) => p.pid)];
+    const active = mp.activeChildren().length;
+    for (const p of children) p.close();
+    await new Promise(setImmediate);
+    out([results, [...codes], [fresh, other], active, servers().length, readdirSync('/proc/self/fd').length - fds, pids]);`,
+    { timeout: 90_000 },
+  );
+  expect(results).toEqual([
+    ...Array<string>(10).fill('WorkerDiedError'),
+    ...Array.from({ length: 90 }, (_, i) => i + 10),
+  ]);
+  expect(codes).toEqual([255]);
+  expect([fresh, active, servers]).toEqual([[49, true], 0, 1]);
+  expect(left).toBeLessThanOrEqual(0);
+  await eventually('all are gone', () => pids.every((pid: number) => !isRunning(pid)));
+});
+
 test('a server that is killed again and again while processes start', async () => {
   const got = await runJson(`${head}
     let started = 0; const codes = new Set();

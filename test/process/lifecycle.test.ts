@@ -114,6 +114,17 @@ forEachStartMethod(({ runJson, runScript, method }) => {
     ]);
   });
 
+  test('windowsHide is an option everywhere, and checked', async () => {
+    const got = await runJson(`${head}
+    const made = (windowsHide) => () => new mp.Process({ target: tasks.square, args: [3], windowsHide }).start().result();
+    out([await made(true)(), await made(false)(), await made(undefined)(), await codeOf(made(1)), await codeOf(made('yes'))]);`);
+    expect(got.slice(0, 3)).toEqual([9, 9, 9]);
+    expect(got.slice(3)).toEqual([
+      ['TypeError', 'ERR_MP_TYPE', 'new Process(): windowsHide must be a boolean, not 1'],
+      ['TypeError', 'ERR_MP_TYPE', 'new Process(): windowsHide must be a boolean, not "yes"'],
+    ]);
+  });
+
   test('result: timeout, abort, and wrong waits', async () => {
     const got = await runJson(`${head}
     const p = new mp.Process(tasks.never).start();

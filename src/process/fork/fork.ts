@@ -66,7 +66,7 @@ export function forkSelf(fork: Fork, what: string): Started {
   const unpin = pinAll();
   const undo: (() => void)[] = [unpin];
   try {
-    const { letter, stdio } = openFor(options, new Uint8Array(), undo, what);
+    const { letter, stdio } = openFor(options, [new Uint8Array(), new Uint8Array()], undo, what);
     const parent = native.processSelf();
     const ppid = process.pid;
     let doorbell = -1;
@@ -142,6 +142,7 @@ async function begin(
   letter: Letter,
   failed: { error: unknown } | null,
 ): Promise<void> {
+  Work.prepare();
   await new Work(letter).performForked({ identity, parentOwner }, () => {
     enterAfterFork();
     if (failed !== null) throw failed.error;

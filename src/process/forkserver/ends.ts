@@ -39,6 +39,7 @@ export function takeOverEmit(): void {
     }
     if (leaving && (event === 'uncaughtExceptionMonitor' || event === 'uncaughtException')) return true;
     if (!forked) return emit(event, ...args);
+    if (event === 'uncaughtExceptionMonitor') noteUncaught(args[0]);
     if (event === 'uncaughtException') return emitUncaught(() => emit(event, ...args));
     return event === 'exit' ? emitExit(() => emit(event, ...args), args[0]) : emit(event, ...args);
   };
@@ -51,11 +52,6 @@ export function takeOverEnds(): void {
   (process as unknown as { reallyExit: (code?: number) => void }).reallyExit = (code) => {
     native.exitNow(code ?? 0);
   };
-  process.on('uncaughtExceptionMonitor', (error) => {
-    if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback())
-      return;
-    uncaught = { error };
-  });
   // A fork of a fork has the watch already.
   if (!forked) {
     native.onDry((last) => {
@@ -64,6 +60,11 @@ export function takeOverEnds(): void {
     });
   }
   forked = true;
+}
+
+function noteUncaught(error: unknown): void {
+  if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return;
+  uncaught = { error };
 }
 
 function emitUncaught(emit: () => boolean): boolean {

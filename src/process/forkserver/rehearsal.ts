@@ -29,6 +29,16 @@ export async function rehearse(): Promise<void> {
   drawAnew();
   practise();
   await resolveFunction(ref);
+  process.chdir(process.cwd());
+  await turns();
+}
+
+/** Timers of two durations and an immediate: nearly every program has some. */
+async function turns(): Promise<void> {
+  const cancelled = setInterval(nothing, 1e6);
+  await Promise.all([1, 2].map((ms) => new Promise((done) => setTimeout(done, ms))));
+  await new Promise(setImmediate);
+  clearInterval(cancelled);
 }
 
 /** The part that a spare goes through again while it waits: what it touches is then its own, and mapped. */
@@ -44,10 +54,10 @@ export function practise(): void {
     target: ref,
   };
   const bell = native.bellCreate();
-  const sent = Letter.write(encode({ launch, args: [''], this: {} }, '').bytes, true);
+  const sent = Letter.write(encode(launch, '').bytes, encode({ args: [''], this: {} }, '').bytes, true);
   const letter = Letter.open(sent.fd);
   try {
-    received = decode(letter.read());
+    received = letter.readLaunch().map((part) => decode(part));
     letter.attached();
     native.bellRing(bell);
     takeSurroundings(surroundings);
@@ -67,4 +77,5 @@ export function tidyHeap(): void {
   collect();
   // What a collection has freed is swept when memory is wanted, that is, in each child; only who walks the heap sweeps all.
   getHeapCodeStatistics();
+  native.fillHoles();
 }

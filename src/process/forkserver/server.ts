@@ -20,6 +20,7 @@ import { findBlocks, replaceRandom } from './random.js';
 import { rehearse, tidyHeap } from './rehearsal.js';
 import { holdStreams } from './streams.js';
 import { takeVariables } from './surroundings.js';
+import { Work } from '../work.js';
 import { replaceWorker } from './threads.js';
 import { keepListeners, runOwnListeners } from './listeners.js';
 
@@ -45,6 +46,7 @@ export async function serve(): Promise<void> {
   becomeServer();
   mapArena(serverFd.arena);
   takeOverEmit();
+  Work.prepare();
   findBlocks();
   await stat('/'); // starts the threads of libuv's pool
   await rehearse();

@@ -1,4 +1,5 @@
-# CPython's forkserver: for each line of input a process, and the ms until its first line of user code and until its join.
+# CPython, start method argv[1]: for each line of input a process, and the ms until its first line of user code and until
+# its join.
 import multiprocessing
 import sys
 import time
@@ -9,7 +10,7 @@ def stamp(out):
 
 
 if __name__ == "__main__":
-    multiprocessing.set_start_method("forkserver")
+    multiprocessing.set_start_method(sys.argv[1])
     source, out = multiprocessing.Pipe(False)
     for _ in sys.stdin:
         began = time.monotonic_ns()
