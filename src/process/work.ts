@@ -68,9 +68,9 @@ export class Work {
 
   async #open(): Promise<LaunchMessage> {
     const received = new Received(this.#letter.read());
-    let hasFunctions = false;
-    const message = received.value(() => {
-      hasFunctions = true;
+    const functions: FunctionRef[] = [];
+    const message = received.value((ref) => {
+      functions.push(ref);
       return nobody;
     }) as LaunchMessage;
     const { identity, parentOwner, cwd, surroundings, startMethod } = message.launch;
@@ -82,7 +82,7 @@ export class Work {
     native.bellRing(childFd.doorbell);
     if (surroundings !== null) takeSurroundings(surroundings);
     if (cwd !== null) process.chdir(cwd);
-    if (!hasFunctions) return message;
+    if (functions.length === 0) return message;
     // Only now: their modules are to be loaded in the surroundings that the process will have.
     return (await received.valueLater((url) =>
       whileImporting(url, () => preloadModule(url)),

@@ -50,9 +50,11 @@ export class Received {
   readonly #shared: object[];
 
   constructor(bytes: Uint8Array) {
-    const length = bytes.length < headBytes ? -1 : new DataView(bytes.buffer, bytes.byteOffset).getFloat64(0, true);
+    const length =
+      bytes.length < headBytes ? -1 : new DataView(bytes.buffer, bytes.byteOffset).getFloat64(0, true);
     const valueAt = headBytes + padded(length);
-    if (!(Number.isInteger(length) && length >= 0 && valueAt <= bytes.length)) throw damaged('its parts do not fit');
+    if (!(Number.isInteger(length) && length >= 0 && valueAt <= bytes.length))
+      throw damaged('its parts do not fit');
     this.#bytes = bytes.subarray(valueAt);
     this.#shared = length === 0 ? [] : openAll(decodeBytes(bytes.subarray(headBytes, headBytes + length)));
   }
@@ -76,7 +78,11 @@ function padded(length: number): number {
 function openAll(handles: unknown): object[] {
   if (!Array.isArray(handles)) throw damaged('its handles are none');
   return handles.map((handle: unknown) => {
-    if (typeof handle !== 'object' || handle === null || typeof (handle as Partial<Handle>).multiproc !== 'string')
+    if (
+      typeof handle !== 'object' ||
+      handle === null ||
+      typeof (handle as Partial<Handle>).multiproc !== 'string'
+    )
       throw damaged('its handles are none');
     return openHandle(handle as Handle);
   });
