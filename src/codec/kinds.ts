@@ -22,6 +22,7 @@ export type Kind =
   | 'refused';
 
 type Check = (value: object) => boolean;
+const isView: Check = (value) => ArrayBuffer.isView(value);
 
 /** What nearly all objects of a prototype are. The check finds those that only have the prototype. */
 const usual = new Map<object, { kind: Kind; check: Check }>([
@@ -39,7 +40,7 @@ for (const name of [...viewNames, ...errorNames]) {
   if (type === undefined) continue;
   usual.set(
     type.prototype,
-    error ? { kind: 'error', check: types.isNativeError } : { kind: 'view', check: ArrayBuffer.isView },
+    error ? { kind: 'error', check: types.isNativeError } : { kind: 'view', check: isView },
   );
 }
 

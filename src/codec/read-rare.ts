@@ -121,11 +121,13 @@ function readBoxed(from: Reader): object {
 }
 
 function readFunction(from: Reader): object {
-  const ref = { module: from.string(), export: from.string(), hash: from.value() };
-  if (ref.hash !== null && typeof ref.hash !== 'string')
-    throw damaged('a function is named by something else');
-  const { functionOf = functionAtOnce } = from.around;
-  return from.foreign(() => functionOf(ref as { hash: string | null } & typeof ref));
+  const module = from.string();
+  const name = from.string();
+  const hash = from.value();
+  if (hash !== null && typeof hash !== 'string') throw damaged('a function is named by something else');
+  const ref = { module, export: name, hash };
+  const { around } = from;
+  return from.foreign(() => (around.functionOf === undefined ? functionAtOnce(ref) : around.functionOf(ref)));
 }
 
 function hide(error: object, key: string, value: unknown): void {

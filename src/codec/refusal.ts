@@ -100,14 +100,14 @@ function trim(path: string): string {
 }
 
 function describe(value: unknown): string {
+  if (types.isProxy(value)) return 'a Proxy';
   if (typeof value === 'function')
     return /^class\b/.test(Function.prototype.toString.call(value)) ? 'a class' : 'a function';
   if (typeof value === 'symbol') return 'a symbol';
-  if (types.isProxy(value)) return 'a Proxy';
   if (types.isModuleNamespaceObject(value)) return 'a module';
   if (types.isArgumentsObject(value)) return 'an arguments object';
   const kind = Object.prototype.toString.call(value).slice(8, -1);
   const { constructor: type } = value as { constructor?: { name?: string } };
   const name = kind === 'Object' ? (type?.name ?? kind) : kind;
-  return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
+  return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`;
 }

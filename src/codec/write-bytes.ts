@@ -27,8 +27,8 @@ export function writeView(to: Writer, view: ArrayBufferView): void {
   checkBuffer(to, buffer, view);
   if (isOutOfBounds(view))
     throw to.refusal(view, { what: 'a view of bytes that its ArrayBuffer no longer has' });
-  const name = types.isTypedArray(view) ? typedArrayName.call(view) : 'DataView';
-  const kind = (f.viewNames as readonly string[]).indexOf(name as string);
+  const name = types.isTypedArray(view) ? view[Symbol.toStringTag] : 'DataView';
+  const kind = (f.viewNames as readonly string[]).indexOf(name);
   if (kind < 0) throw to.refusal(view);
   to.u8(f.tView);
   to.u8(kind);
@@ -37,11 +37,6 @@ export function writeView(to: Writer, view: ArrayBufferView): void {
   to.double('length' in view ? (view as Uint8Array).length : view.byteLength);
   if (!to.isMetAgain(buffer)) writeArrayBuffer(to, buffer as ArrayBuffer, view);
 }
-
-const typedArrayName = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype) as object,
-  Symbol.toStringTag,
-)!.get!;
 
 function writeBytes(to: Writer, bytes: Uint8Array, tag: number, largeTag: number): void {
   if (bytes.length >= to.largeFrom) {

@@ -39,7 +39,7 @@ export function writeRare(to: Writer, object: object): void {
       return;
     case 'date':
       to.u8(f.tDate);
-      to.double(dateValue.call(object as Date));
+      to.double(Date.prototype.getTime.call(object));
       return;
     case 'regexp':
       to.u8(f.tRegexp);
@@ -63,14 +63,10 @@ export function writeRare(to: Writer, object: object): void {
   }
 }
 
-const dateValue = Date.prototype.getTime;
-const eachEntry = Map.prototype.forEach;
-const eachItem = Set.prototype.forEach;
-
 /** What is in it now: getters further inside could change it meanwhile. */
 function writeMap(to: Writer, map: Map<unknown, unknown>): void {
   const entries: unknown[] = [];
-  eachEntry.call(map, (value, key) => entries.push(key, value));
+  Map.prototype.forEach.call(map, (value, key) => entries.push(key, value));
   to.u8(f.tMap);
   to.u32(entries.length / 2);
   for (const part of entries) to.value(part);
@@ -78,7 +74,7 @@ function writeMap(to: Writer, map: Map<unknown, unknown>): void {
 
 function writeSet(to: Writer, set: Set<unknown>): void {
   const items: unknown[] = [];
-  eachItem.call(set, (item) => items.push(item));
+  Set.prototype.forEach.call(set, (item) => items.push(item));
   to.u8(f.tSet);
   to.u32(items.length);
   for (const item of items) to.value(item);
@@ -91,9 +87,14 @@ function unboxed(object: object): unknown {
   return BigInt.prototype.valueOf.call(object);
 }
 
+/** An error's name may be anything. */
+function nameOf({ name }: { name: unknown }): string {
+  return String(name);
+}
+
 /** As structured clone does, with its cause also where that drops it, and an AggregateError as what it is. */
 function writeError(to: Writer, error: Error): void {
-  const name = String(error.name);
+  const name = nameOf(error);
   const errorClass = Math.max(0, (f.errorNames as readonly string[]).indexOf(name));
   to.inside(
     error,

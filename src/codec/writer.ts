@@ -16,8 +16,8 @@ import { Met } from './met.js';
 import { cloneError, type Culprit } from './refusal.js';
 import { writeRare } from './write-rare.js';
 
-/** Thrown when a message does not fit. Not an Error: making one takes longer than most messages. */
-const full = Symbol('full');
+/** Thrown where a message does not fit, and caught here. One for all: making an error takes longer than most messages. */
+const full = new Error('The message does not fit');
 
 const { isProxy, isArgumentsObject } = types;
 const { getPrototypeOf, prototype: objectPrototype } = Object;
@@ -389,6 +389,7 @@ export class Writer {
 
 /** Whether objects seem to have properties that are not theirs: somebody has put enumerable ones on their prototype. */
 function inheritsProperties(): boolean {
-  for (const key in objectPrototype) return key !== undefined;
-  return false;
+  let count = 0;
+  for (const key in objectPrototype) count += key.length + 1;
+  return count > 0;
 }

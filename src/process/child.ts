@@ -1,15 +1,19 @@
 /** A started child as its parent sees it: its letter, its end, and what it gave. Lives until it has ended. */
-import { InterruptedError, ProcessError, WorkerDiedError } from '../errors.js';
+import { NotLoadedError } from '../codec/functions.js';
+import { InterruptedError, MultiprocessingError, ProcessError, WorkerDiedError } from '../errors.js';
 import { sweepDead } from '../memory/arena.js';
 import { native } from '../native/load.js';
 import { childEvent, childWaited } from '../native/process-binding.js';
 import type { Wait } from '../sync/wait-options.js';
-import { decode } from '../transfer/codec.js';
+import { decode, Received } from '../transfer/codec.js';
 import { putTogether, type Thrown } from '../transfer/error-transfer.js';
+import { preloadModule } from '../transfer/function-resolve.js';
+import { mainModule } from './forkserver/preload.js';
 import { letterState, type Letter } from './letter.js';
 import { signalName } from './signals.js';
 import { until, type Wakers } from './waiting.js';
 
+/** The value is a promise where it has functions whose modules must be imported. */
 export type Outcome = { ok: true; value: unknown } | { ok: false; error: unknown };
 
 export interface ChildStart {
@@ -175,7 +179,7 @@ export class Child implements Watched {
     const { letter } = this.#start;
     try {
       const state = letter.state;
-      if (state === letterState.returned) this.outcome = { ok: true, value: decode(letter.read()) };
+      if (state === letterState.returned) this.outcome = { ok: true, value: valueOf(letter.read()) };
       else if (state === letterState.threw)
         this.outcome = { ok: false, error: this.#thrown(decode(letter.read())) };
     } catch (error) {
@@ -229,6 +233,32 @@ export class Child implements Watched {
   #wake(): void {
     for (const waker of this.#wakers) waker();
   }
+}
+
+function valueOf(bytes: Uint8Array): unknown {
+  const received = new Received(bytes); // opens what is shared in it
+  try {
+    return received.value();
+  } catch (error) {
+    if (!(error instanceof NotLoadedError)) throw error;
+    const value = received.valueLater(importUnlessMain);
+    value.catch(() => {
+      // It is for who asks for the result.
+    });
+    return value;
+  }
+}
+
+/** The main module may be waiting for this very result. */
+async function importUnlessMain(url: string): Promise<void> {
+  if (url === mainModule()) {
+    throw new MultiprocessingError(
+      'ERR_MP_FUNCTION',
+      `A result has a function of the main module in it, ${url}, which cannot be found there while that is in a ` +
+        'top-level await. Put the function into a module of its own',
+    );
+  }
+  await preloadModule(url);
 }
 
 /** In a forked process: the children are its parent's, and so is what belongs to them. */

@@ -89,16 +89,16 @@ export class Work {
     inheritStartMethod(startMethod);
     setEnvironmentName(identity.name);
     const received = new Received(second);
-    let hasFunctions = false;
-    const given = received.value(() => {
-      hasFunctions = true;
+    const functions: FunctionRef[] = [];
+    const given = received.value((ref) => {
+      functions.push(ref);
       return nobody;
     }) as Given;
     this.#letter.attached();
     native.bellRing(childFd.doorbell);
     if (surroundings !== null) takeSurroundings(surroundings);
     if (cwd !== null) process.chdir(cwd);
-    if (!hasFunctions) return [launch, given];
+    if (functions.length === 0) return [launch, given];
     // Only now: their modules are to be loaded in the surroundings that the process will have.
     const importModule = (url: string): Promise<unknown> => whileImporting(url, () => preloadModule(url));
     return [launch, (await received.valueLater(importModule)) as Given];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fixtures, runJson, runScript } from '../support/child.js';
+import { runJson } from '../support/child.js';
 
 const lib = new URL('../../lib/', import.meta.url).href;
 const head = `
@@ -269,14 +269,4 @@ test('bytes of no encoder are errors, never more', { timeout: 120_000 }, async (
     expect(outcomes.value).toBeGreaterThan(1000);
     expect(outcomes.ERR_MP_DAMAGED).toBeGreaterThan(1000);
   }
-});
-
-test('functions travel by reference, and are found where their module is', async () => {
-  const end = await runScript(`${head}
-    import { NotLoadedError, decodeLater } from '${lib}codec/index.js';
-    import { triple } from '${new URL('tasks.mjs', fixtures).href}';
-    import { readFileSync } from 'node:fs';
-    out([round([readFileSync])[0] === readFileSync]);
-  `);
-  expect(end.stderr).toContain('');
 });

@@ -29,7 +29,7 @@ const samples = [
   1, -0.5, 'short', 'x'.repeat(60), '日本'.repeat(20), 10n, 2n ** 90n, true, null, undefined,
   { id: 1, op: 'add', args: [1, 2] },
   Array.from({ length: 20 }, (_, i) => ({ id: i, name: `n${i}`, nested: { x: i / 3 } })),
-  [1, , 3, , 'x'], new Array(5000), Array.from({ length: 30 }, (_, i) => i * 1000), Array.from({ length: 30 }, (_, i) => i / 7),
+  Object.assign(new Array(5), [1], { 3: 'x' }), new Array(5000), Array.from({ length: 30 }, (_, i) => i * 1000), Array.from({ length: 30 }, (_, i) => i / 7),
   'abc'.match(/(?<x>b)/), Object.assign([1, 2, 3, 4, 5, 6, 7, 8, 9], { name: 'x' }),
   new Map([[{ a: 1 }, new Set([1, 'two'])]]), new Date(5), /a+(b)/gi, Object(5), Object('s'),
   new Error('e', { cause: new TypeError('t') }), new AggregateError([1, new Error('x')], 'm'), new DOMException('m', 'AbortError'),
@@ -56,7 +56,16 @@ for (const sample of [...samples, ...samples]) {
 }
 
 const known = new Set([null, ...[Object, Array, Map, Set, Date, RegExp, Buffer, ArrayBuffer, DataView, Number, String, Boolean, BigInt, DOMException, Function].map((c) => c.prototype)]); // prettier-ignore
-for (const name of ['Error', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError', 'AggregateError'])
+for (const name of [
+  'Error',
+  'EvalError',
+  'RangeError',
+  'ReferenceError',
+  'SyntaxError',
+  'TypeError',
+  'URIError',
+  'AggregateError',
+])
   known.add(globalThis[name].prototype);
 for (const name of Object.getOwnPropertyNames(globalThis)) {
   if (/^(Big)?(Int|Uint|Float)\w*Array$/.test(name)) known.add(globalThis[name].prototype);
@@ -136,7 +145,8 @@ function changed() {
         message[at] ^= 1 << random(8);
         break;
       case 2: // a number becomes huge, or another
-        if (at + 4 <= message.length) message.writeUInt32LE([0, 0xffffffff, 0x7fffffff, 0x80000000, random(1000)][random(5)], at);
+        if (at + 4 <= message.length)
+          message.writeUInt32LE([0, 0xffffffff, 0x7fffffff, 0x80000000, random(1000)][random(5)], at);
         break;
       case 3:
         message = message.subarray(0, at);
@@ -145,7 +155,11 @@ function changed() {
         // a piece of another message
         const other = messages[random(messages.length)];
         const from = random(other.length);
-        message = Buffer.concat([message.subarray(0, at), other.subarray(from, from + random(64)), message.subarray(at)]);
+        message = Buffer.concat([
+          message.subarray(0, at),
+          other.subarray(from, from + random(64)),
+          message.subarray(at),
+        ]);
         break;
       }
       default: // a tag for another

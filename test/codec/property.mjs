@@ -8,10 +8,26 @@ const [count, seed] = process.argv.slice(2).map(Number);
 const text = fc.string({ unit: 'binary', maxLength: 40 });
 const key = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom('id', 'op', 'args', 'a', 'b', 'c', '0', '1') },
-  { weight: 1, arbitrary: fc.constantFrom('__proto__', 'constructor', 'toString', 'length', 'é', '日本', '', '4294967295') },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      '__proto__',
+      'constructor',
+      'toString',
+      'length',
+      'é',
+      '日本',
+      '',
+      '4294967295',
+    ),
+  },
   { weight: 1, arbitrary: text },
 );
-const number = fc.oneof(fc.integer(), fc.double(), fc.constantFrom(-0, NaN, Infinity, 127, 128, -128, -129, 2 ** 31, -(2 ** 31)));
+const number = fc.oneof(
+  fc.integer(),
+  fc.double(),
+  fc.constantFrom(-0, NaN, Infinity, 127, 128, -128, -129, 2 ** 31, -(2 ** 31)),
+);
 const leaf = fc.oneof(
   number,
   text,
@@ -28,7 +44,9 @@ const leaf = fc.oneof(
   fc.bigInt64Array(),
   fc.uint8ClampedArray().map((bytes) => new DataView(bytes.buffer)),
   fc.uint16Array({ minLength: 2 }).map((units) => units.subarray(1)),
-  fc.constantFrom('Error', 'RangeError', 'TypeError').chain((name) => text.map((message) => new globalThis[name](message))),
+  fc
+    .constantFrom('Error', 'RangeError', 'TypeError')
+    .chain((name) => text.map((message) => new globalThis[name](message))),
 );
 
 class Instance {
@@ -52,7 +70,10 @@ const { value } = fc.letrec((tie) => ({
     fc.array(tie('value'), { maxLength: 4 }).map((items) => new Set(items)),
     fc.dictionary(key, tie('value'), { maxKeys: 3 }).map((fields) => new Instance(fields)),
     fc
-      .tuple(fc.array(tie('value'), { maxLength: 30 }), fc.dictionary(fc.constantFrom('x', 'index', '-1', '01'), tie('value'), { maxKeys: 3 }))
+      .tuple(
+        fc.array(tie('value'), { maxLength: 30 }),
+        fc.dictionary(fc.constantFrom('x', 'index', '-1', '01'), tie('value'), { maxKeys: 3 }),
+      )
       .map(([items, names]) => Object.assign(items, names)),
     // The same object twice, and a cycle.
     tie('value').map((twice) => [twice, { twice }, twice]),
@@ -73,7 +94,8 @@ function identities(root) {
     const first = seen.get(object);
     if (first !== undefined) return void paths.push(`${path} = ${first}`);
     seen.set(object, path);
-    if (object instanceof Map) [...object].forEach(([k, v], i) => (walk(k, `${path}.k${i}`), walk(v, `${path}.v${i}`)));
+    if (object instanceof Map)
+      [...object].forEach(([k, v], i) => (walk(k, `${path}.k${i}`), walk(v, `${path}.v${i}`)));
     else if (object instanceof Set) [...object].forEach((v, i) => walk(v, `${path}.s${i}`));
     else if (ArrayBuffer.isView(object)) walk(object.buffer, `${path}.buffer`);
     else if (object instanceof Error) walk(object.cause, `${path}.cause`);
@@ -92,7 +114,8 @@ fc.assert(
     const expected = structuredClone(sent);
     const check = (got, way) => {
       if (!isDeepStrictEqual(got, expected)) throw new Error(`${way}: not equal`);
-      if (!isDeepStrictEqual(identities(got), identities(expected))) throw new Error(`${way}: other identities`);
+      if (!isDeepStrictEqual(identities(got), identities(expected)))
+        throw new Error(`${way}: other identities`);
     };
     check(decodeBytes(encodeToBytes(sent, 'value').bytes), 'as bytes');
     const start = 8 * place;
@@ -100,8 +123,10 @@ fc.assert(
     const end = encoder.encode(sent, memory, start, memory.bytes.length, 'value'); // now it knows all lists of keys
     check(decoder.decode(memory, start, end, { shared: [], large: [] }), 'in place');
     // Just enough is enough, one byte less is not.
-    if (encoder.encode(sent, memory, start, end, 'value') !== end) throw new Error('it does not fit where it fits');
-    if (encoder.encode(sent, memory, start, end - 1, 'value') !== -1) throw new Error('it fits where it does not');
+    if (encoder.encode(sent, memory, start, end, 'value') !== end)
+      throw new Error('it does not fit where it fits');
+    if (encoder.encode(sent, memory, start, end - 1, 'value') !== -1)
+      throw new Error('it fits where it does not');
   }),
   { numRuns: count, seed },
 );
