@@ -226,43 +226,56 @@ export class RingReader {
 
   /** Takes the message in front: its value, or its bytes as a Buffer. look() has said yes. */
   take(what: string): unknown {
-    return this.#take((memory, start) => reader.read(memory, start, false, what));
+    const at = this.#front();
+    const its = this.#unitsAt(at);
+    if (its === 0) {
+      this.#takeNative();
+      return reader.read(incoming, 0, false, what);
+    }
+    try {
+      return reader.read(this.ring.memory, at * unitBytes, false, what);
+    } finally {
+      this.#tell((this.#head + its) | 0);
+    }
   }
 
   /** Takes the message in front, which is one of bytes and no longer than `target`, into that. How many there were. */
   takeInto(target: Uint8Array, what: string): number {
-    return this.#take((memory, start) => reader.readInto(memory, start, target, what));
-  }
-
-  #take<T>(read: (memory: Memory, start: number) => T): T {
     const at = this.#front();
-    const { memory, units } = this.ring;
-    const flags = memory.ints[at * 2 + 1]!;
-    if ((flags & ~meta.rawBytes) !== 0) return this.#takeNative(read);
-    const its = (headBytes + padded(memory.ints[at * 2]! >>> 0)) / unitBytes;
-    if (its > (this.#tail - this.#head) >>> 0 || at + its > units) throw damaged();
+    const its = this.#unitsAt(at);
+    if (its === 0) {
+      this.#takeNative();
+      return reader.readInto(incoming, 0, target, what);
+    }
     try {
-      return read(memory, at * unitBytes);
+      return reader.readInto(this.ring.memory, at * unitBytes, target, what);
     } finally {
-      this.#head = (this.#head + its) | 0;
-      // At once: should another environment use this end after us, it must not get this message again.
-      this.#tell();
+      this.#tell((this.#head + its) | 0);
     }
   }
 
-  #takeNative<T>(read: (memory: Memory, start: number) => T): T {
+  /** How long the record at a unit is; 0 if it refers to something, so that native code has to get it. */
+  #unitsAt(at: number): number {
+    const { memory, units } = this.ring;
+    if ((memory.ints[at * 2 + 1]! & ~meta.rawBytes) !== 0) return 0;
+    const its = (headBytes + padded(memory.ints[at * 2]! >>> 0)) / unitBytes;
+    if (its > (this.#tail - this.#head) >>> 0 || at + its > units) throw damaged();
+    return its;
+  }
+
+  #takeNative(): void {
     const { id, number, words, headAt } = this.ring;
     const code = native.pipeGet(id, number);
     if ((code & 7) !== QueueResult.done) throw damaged();
-    this.#head = Atomics.load(words, headAt);
-    this.#tell();
-    return read(incoming, 0);
+    this.#tell(Atomics.load(words, headAt));
   }
 
-  #tell(): void {
-    const { id, number, words, headAt, headAwaitedAt } = this.ring;
-    Atomics.store(words, headAt, this.#head);
-    if (isAwaited(words, headAwaitedAt)) native.wakePipe(id, number, true);
+  /** At once: should another environment use this end after us, it must not get this message again. */
+  #tell(head: number): void {
+    const { words, headAt, headAwaitedAt } = this.ring;
+    this.#head = head;
+    Atomics.store(words, headAt, head);
+    if (isAwaited(words, headAwaitedAt)) native.wakePipe(this.ring.id, this.ring.number, true);
   }
 }
 

@@ -3,7 +3,7 @@ import { BufferTooShortError, ClosedError, MultiprocessingError, TimeoutError } 
 import { type Address, damaged, Reference } from '../memory/arena.js';
 import { rangeError, show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
-import { orAtOnce, orLater } from '../message/reader.js';
+import { valueAtOnce, valueLater } from '../message/reader.js';
 import { openObject, type SyncAddress } from '../sync/sync-handle.js';
 import { waitInLine } from '../sync/wait-line.js';
 import {
@@ -132,9 +132,8 @@ class PipeEnd extends Connection implements Shareable {
     const what = 'Connection.recv()';
     const state = this.#opened(what);
     const wait = options === undefined ? forever : checked(parseWait(options, what));
-    const take = (): unknown => orLater(() => state.take(what));
-    if (state.receivers.waiting === 0 && state.look(what)) return take();
-    return this.#receive(state, wait, what, take);
+    if (state.receivers.waiting === 0 && state.look(what)) return takeLater(state, what);
+    return this.#receive(state, wait, what, () => takeLater(state, what));
   }
 
   recvSync(options?: number | SyncWaitOptions): unknown {
@@ -142,15 +141,13 @@ class PipeEnd extends Connection implements Shareable {
     const state = this.#opened(what);
     const { timeout } = options === undefined ? forever : parseSyncWait(options, what);
     if (!state.look(what)) awaitBlocking(state, timeout, what);
-    return orAtOnce(() => state.take(what));
+    return takeAtOnce(state, what);
   }
 
   tryRecv(): { value: unknown } | null {
     const what = 'Connection.tryRecv()';
     const state = this.#opened(what);
-    return state.receivers.waiting === 0 && state.look(what)
-      ? { value: orAtOnce(() => state.take(what)) }
-      : null;
+    return state.receivers.waiting === 0 && state.look(what) ? { value: takeAtOnce(state, what) } : null;
   }
 
   protected async writeMessage(bytes: Uint8Array, wait: Wait, what: string): Promise<void> {
@@ -271,6 +268,23 @@ class PipeEnd extends Connection implements Shareable {
       attempt: (how) => (state.await(how, what) ? { value: take() } : null),
       timedOut: () => noMessage(what, wait.timeout),
     });
+  }
+}
+
+/** The value of the message in front, or a promise for it. */
+function takeLater(state: PipeState, what: string): unknown {
+  try {
+    return state.take(what);
+  } catch (error) {
+    return valueLater(error);
+  }
+}
+
+function takeAtOnce(state: PipeState, what: string): unknown {
+  try {
+    return state.take(what);
+  } catch (error) {
+    return valueAtOnce(error);
   }
 }
 

@@ -44,27 +44,51 @@ export class MessageReader {
 
   /**
    * The value of the record at `start`, whose references this environment holds by now. Bytes come as a Buffer.
-   * @throws MultiprocessingError `ERR_MP_DAMAGED`; what orLater() and orAtOnce() understand
+   * @throws MultiprocessingError `ERR_MP_DAMAGED`; what valueLater() and valueAtOnce() understand
    */
   read(memory: Memory, start: number, shared: boolean, what: string): unknown {
-    const flags = memory.view.getUint32(start + 4, true);
-    const slots = flags <= meta.rawBytes ? none : referencesAt(memory, start).slots;
+    const word = start >>> 2;
+    const length = memory.ints[word]! >>> 0;
+    const flags = memory.ints[word + 1]!;
+    if (flags !== 0) return this.#readRest(memory, start, flags, shared, what);
+    const at = start + headBytes;
+    try {
+      return this.#decoder.decode(memory, at, at + length, nothing);
+    } catch (error) {
+      if (error instanceof NotLoadedError) throw this.#unread(memory, start, flags, shared, what, none);
+      throw error;
+    }
+  }
+
+  #readRest(memory: Memory, start: number, flags: number, shared: boolean, what: string): unknown {
+    const slots = flags === meta.rawBytes ? none : referencesAt(memory, start).slots;
     let isUnread = false;
     try {
       return this.#value(memory, start, flags, shared, what);
     } catch (error) {
       if (!(error instanceof NotLoadedError)) throw error;
       isUnread = true;
-      const record = new Memory(new Uint8Array(memory.bytes.subarray(start, this.end(memory, start))).buffer);
-      throw new UnreadError(
-        (functionOf) => this.#value(record, 0, flags, shared, what, functionOf),
-        () => {
-          giveBack(slots);
-        },
-      );
+      throw this.#unread(memory, start, flags, shared, what, slots);
     } finally {
       if (!isUnread) giveBack(slots);
     }
+  }
+
+  #unread(
+    memory: Memory,
+    start: number,
+    flags: number,
+    shared: boolean,
+    what: string,
+    slots: readonly number[],
+  ): UnreadError {
+    const record = new Memory(new Uint8Array(memory.bytes.subarray(start, this.end(memory, start))).buffer);
+    return new UnreadError(
+      (functionOf) => this.#value(record, 0, flags, shared, what, functionOf),
+      () => {
+        giveBack(slots);
+      },
+    );
   }
 
   /** Copies the bytes of the record at `start`, which is one of bytes and not longer than `target`, straight into that. */
@@ -164,24 +188,16 @@ class UnreadError extends Error {
   }
 }
 
-/** The value of `read`; of a message that needs a module first, a promise. */
-export function orLater<T>(read: () => T): T | Promise<T> {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof UnreadError) return error.later() as Promise<T>;
-    throw error;
-  }
+/** What becomes of an error of read(): of a message that needs a module first, a promise for its value. */
+export function valueLater(error: unknown): Promise<unknown> {
+  if (error instanceof UnreadError) return error.later();
+  throw error;
 }
 
-/** The value of `read`. @throws NotLoadedError if a module that it needs can only be had by waiting; the message is lost */
-export function orAtOnce<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof UnreadError) return error.now() as T;
-    throw error;
-  }
+/** The same: its value. @throws NotLoadedError if what it needs can only be had by waiting; the message is lost */
+export function valueAtOnce(error: unknown): unknown {
+  if (error instanceof UnreadError) return error.now();
+  throw error;
 }
 
 /** What nobody here has opened, or had open before, is not ours by this message. */

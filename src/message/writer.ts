@@ -52,8 +52,8 @@ export class MessageWriter {
     const stop = encoder.encode(value, memory, at, end, rootName);
     if (stop >= 0 && stop <= (end & ~7) && encoder.large.length === 0 && encoder.shared.length === 0) {
       const ends = padded(stop);
-      memory.view.setUint32(start, stop - at, true);
-      memory.view.setUint32(start + 4, 0, true);
+      memory.ints[start >>> 2] = stop - at;
+      memory.ints[(start >>> 2) + 1] = 0;
       return ends;
     }
     if (stop < 0 && end - start < room) return -1;
@@ -77,7 +77,7 @@ export class MessageWriter {
   /** Gives back what this environment has of the records written: their receivers have it now, or nobody will. */
   settle(): void {
     if (this.#parcels.length > 0) for (const slot of this.#parcels.splice(0)) native.closeObject(slot);
-    this.#slots.length = 0;
+    if (this.#slots.length > 0) this.#slots.length = 0;
   }
 
   /** Keeps what the records written refer to, for those that are put later, until the returned function is called. */

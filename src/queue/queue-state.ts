@@ -2,7 +2,7 @@
 import { MultiprocessingError, ShutDownError } from '../errors.js';
 import type { Reference } from '../memory/arena.js';
 import { incoming, out } from '../message/buffers.js';
-import { MessageReader, orAtOnce, orLater } from '../message/reader.js';
+import { MessageReader, valueAtOnce, valueLater } from '../message/reader.js';
 import { recordBytesMax } from '../message/record.js';
 import { MessageWriter } from '../message/writer.js';
 import { orFail } from '../native/failure.js';
@@ -216,8 +216,11 @@ export class QueueState implements LocalState, SyncState {
   }
 
   #read(at: number, shared: boolean, what: string, later: boolean): unknown {
-    const read = (): unknown => reader.read(incoming, at, shared, what);
-    return later ? orLater(read) : orAtOnce(read);
+    try {
+      return reader.read(incoming, at, shared, what);
+    } catch (error) {
+      return later ? valueLater(error) : valueAtOnce(error);
+    }
   }
 
   #got(code: number): boolean {
