@@ -59,10 +59,15 @@ export type { CreateOptions as SharedArrayOptions } from './memory/create-array.
 export type { SharedArrayFacts } from './memory/named-arrays.js';
 export { SharedMemory, type SharedMemoryFacts, type SharedMemoryOptions } from './memory/shared-memory.js';
 
-export { Connection, type SendBytesOptions } from './connection/connection.js';
+export type { Address } from './connection/address.js';
+export { Client, type ClientOptions, ClientSync, type SyncClientOptions } from './connection/client.js';
+export { Connection, type SendBytesOptions, type SyncSendBytesOptions } from './connection/connection.js';
+export { Listener, type RefusedMessage, type SocketListener } from './connection/listener.js';
+export type { ConnectionOptions, ListenerOptions } from './connection/options.js';
 export type { ReadableStreamOptions, StreamOptions, WebStreams } from './connection/streams.js';
 
 export { Pipe, type PipeOptions } from './connection/pipe.js';
+export { wait, type Waitable } from './connection/wait.js';
 export {
   JoinableQueue,
   Queue,

@@ -16,6 +16,7 @@ void init_semaphore(napi_env env, napi_value exports);
 void init_named_locks(napi_env env, napi_value exports);
 void init_process(napi_env env, napi_value exports);
 void init_segments(napi_env env, napi_value exports);
+void init_sockets(napi_env env, napi_value exports);
 }  // namespace mp::node
 
 NAPI_MODULE_INIT() {
@@ -33,5 +34,6 @@ NAPI_MODULE_INIT() {
   mp::node::init_named_locks(env, exports);
   mp::node::init_process(env, exports);
   mp::node::init_segments(env, exports);
+  mp::node::init_sockets(env, exports);
   return exports;
 }

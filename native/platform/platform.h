@@ -308,6 +308,49 @@ Failure random_bytes(void* bytes, size_t size);
 /// Ends this process at once, without what C libraries and runtimes do at exit.
 [[noreturn]] void process_exit_now(int32_t code);
 
+// ---- Sockets ---------------------------------------------------------------------------------------------------------
+//
+// Streams of bytes between processes or machines. Their descriptors never block and are closed on exec; a peer that is gone
+// is an error, never a signal.
+
+inline constexpr size_t kSocketNameMax = 108;  // with a path's NUL
+/// Where a socket listens. port -1: `name` is a path or, with a leading NUL, a name without a file (Linux). Otherwise a
+/// numeric address of a host.
+struct SocketPlace {
+  const char* name;
+  size_t name_size;
+  int port;
+};
+/// The same, to be filled in. A client's socket has no name of its own where names are paths: size 0.
+struct SocketName {
+  char name[kSocketNameMax];
+  size_t name_size = 0;
+  int port = -1;
+};
+
+/// `facts` are those of the file that bears the name; inode 0: there is none. EINVAL: not an address.
+Failure socket_listen(SocketPlace place, int backlog, int* fd, FileFacts* facts);
+/// Whether a file bears that name at which nobody listens any more. Whoever does is not disturbed.
+bool socket_abandoned(SocketPlace place);
+/// *fd -1: nobody is waiting to be accepted.
+Failure socket_accept(int listener, int* fd);
+/// Begins to connect. EAGAIN: more are waiting there than may; try again later.
+Failure socket_connect(SocketPlace place, int* fd);
+/// Whether it has connected by now, or why it could not.
+Failure socket_connected(int fd, bool* connected);
+Failure socket_name(int fd, SocketName* name);
+Failure socket_peer_name(int fd, SocketName* name);
+/// *count 0: the peer sends nothing more; -1: nothing is there now.
+Failure socket_receive(int fd, void* into, size_t size, int64_t* count);
+/// How many bytes were taken, perhaps fewer than `size`; -1: there is no room now.
+Failure socket_send(int fd, const void* bytes, size_t size, int64_t* count);
+/// Tells the peer that nothing more will be sent.
+void socket_end(int fd);
+enum class SocketWait : uint32_t { timed_out, ready, interrupted };
+/// Waits until the socket can be read (or accepted) from or, with `to_send`, written to, or its failure be told.
+SocketWait socket_wait(int fd, bool to_send, int64_t wake_at, const Word* interrupt,
+                       uint32_t interrupt_value);
+
 // ---- Descriptors and signals -----------------------------------------------------------------------------------------
 
 Failure doorbell_create(int* fd);  // an eventfd, close-on-exec, non-blocking
@@ -318,8 +361,9 @@ Failure file_read_at(int fd, void* bytes, size_t size, size_t offset);  // all o
 Failure file_write_at(int fd, const void* bytes, size_t size, size_t offset);
 Failure file_resize(int fd, size_t size);
 void close_fd(int fd);
-Failure close_on_exec(int fd);    // programs this process starts do not get it
-Failure move_fd(int fd, int to);  // `to` is then what `fd` was, open in programs this process starts
+void directory_remove(const char* path);  // if it is empty
+Failure close_on_exec(int fd);            // programs this process starts do not get it
+Failure move_fd(int fd, int to);          // `to` is then what `fd` was, open in programs this process starts
 
 /// What the program has under a linker's name; null: nothing.
 void* symbol(const char* name);

@@ -115,6 +115,18 @@ Failure process_exec(const char*, char* const*, char* const*) { return kUnsuppor
 Failure random_bytes(void*, size_t) { return kUnsupported; }
 [[noreturn]] void process_exit_now(int32_t code) { exit(code); }
 
+Failure socket_listen(SocketPlace, int, int*, FileFacts*) { return kUnsupported; }
+bool socket_abandoned(SocketPlace) { return false; }
+Failure socket_accept(int, int*) { return kUnsupported; }
+Failure socket_connect(SocketPlace, int*) { return kUnsupported; }
+Failure socket_connected(int, bool*) { return kUnsupported; }
+Failure socket_name(int, SocketName*) { return kUnsupported; }
+Failure socket_peer_name(int, SocketName*) { return kUnsupported; }
+Failure socket_receive(int, void*, size_t, int64_t*) { return kUnsupported; }
+Failure socket_send(int, const void*, size_t, int64_t*) { return kUnsupported; }
+void socket_end(int) {}
+SocketWait socket_wait(int, bool, int64_t, const Word*, uint32_t) { return SocketWait::timed_out; }
+
 Failure doorbell_create(int*) { return kUnsupported; }
 void doorbell_ring(int) {}
 void doorbell_clear(int) {}
@@ -123,6 +135,7 @@ Failure file_read_at(int, void*, size_t, size_t) { return kUnsupported; }
 Failure file_write_at(int, const void*, size_t, size_t) { return kUnsupported; }
 Failure file_resize(int, size_t) { return kUnsupported; }
 void close_fd(int) {}
+void directory_remove(const char*) {}
 Failure close_on_exec(int) { return kUnsupported; }
 Failure move_fd(int, int) { return kUnsupported; }
 

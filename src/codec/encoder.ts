@@ -41,7 +41,8 @@ export class Encoder {
     if (this.shared.length > 0) this.shared.length = 0;
     if (this.large.length > 0) this.large.length = 0;
     // Integers are the most frequent messages of all.
-    if (typeof value === 'number' && (value | 0) === value && value !== 0 && end - start >= 6) {
+    if (typeof value === 'number' && (value | 0) === value && value !== 0) {
+      if (start + 6 > end) return -1;
       memory.bytes[start] = tree;
       memory.bytes[start + 1] = tInt32;
       memory.view.setInt32(start + 2, value, true);

@@ -15,14 +15,21 @@ export class KeyNode {
   next: KeyNode | null = null;
   more: Map<string, KeyNode> | null = null;
   /** Made when an object ends here for the second time: objects used as dictionaries hardly do. */
-  block: Uint8Array | null = null;
-  hasEnded = false;
+  block: KeyBlock | null = null;
+  #hasEnded = false;
 
   constructor(key: string | null, parent: KeyNode | null) {
     this.key = key;
     this.parent = parent;
     this.depth = parent === null ? 0 : parent.depth + 1;
     this.maybeArguments = parent === null || (parent.parent === null ? key === '0' : parent.maybeArguments);
+  }
+
+  /** The key block of an object that ends here, or null if its keys should be written out. */
+  end(): KeyBlock | null {
+    if (this.#hasEnded) this.block = keyBlock(this.keys());
+    this.#hasEnded = true;
+    return this.block;
   }
 
   /** All keys up to here. */
@@ -67,9 +74,13 @@ export class KeyTrie {
 // V8 knows of one-byte strings that this cannot match: it does not look at them.
 export const notLatin1 = /[^\0-\xff]/;
 
-/** The end of an object: its keys with their hash, as messages hold them. */
-export function keyBlock(node: KeyNode): Uint8Array {
-  const keys = node.keys();
+/** What messages have at the end of an object, in words because that is how it is written fastest. */
+interface KeyBlock {
+  words: readonly number[];
+  tail: readonly number[];
+}
+
+function keyBlock(keys: readonly string[]): KeyBlock {
   const size = keys.reduce((sum, key) => sum + 1 + key.length, 0);
   const block = Buffer.alloc(6 + size);
   let at = 6;
@@ -79,5 +90,6 @@ export function keyBlock(node: KeyNode): Uint8Array {
   }
   block.writeInt32LE(hashOf(block, 6, at), 0);
   block.writeUInt16LE(size, 4);
-  return block;
+  const words = Array.from({ length: at >> 2 }, (_, i) => block.readInt32LE(4 * i));
+  return { words, tail: [...block.subarray(4 * words.length)] };
 }

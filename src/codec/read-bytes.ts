@@ -7,7 +7,9 @@ import { newResizable } from './resizable.js';
 type ViewType = new (buffer: ArrayBuffer, offset: number, length?: number) => ArrayBufferView;
 
 export function readBuffer(from: Reader, tag: number): Buffer {
-  return from.made(Buffer.from(readBytes(from, tag === f.tBuffer ? f.tArrayBuffer : f.tLargeArrayBuffer)));
+  return from.made(
+    tag === f.tBuffer ? from.buffer(from.u32()) : Buffer.from(readBytes(from, f.tLargeArrayBuffer)),
+  );
 }
 
 export function readArrayBuffer(from: Reader, tag: number): ArrayBuffer {

@@ -1,5 +1,5 @@
 /** Reading what is met less often than plain objects and arrays. */
-import { defaultFunction } from './functions.js';
+import { functionAtOnce } from './functions.js';
 import { damaged } from './damaged.js';
 import * as f from './format.js';
 import { readArrayBuffer, readBuffer, readView } from './read-bytes.js';
@@ -57,7 +57,7 @@ export function emptyRare(from: Reader, tag: number): object {
   if (tag !== f.tError) throw damaged('it leaves for later what has nothing in it');
   const name = f.errorNames[from.u8()];
   if (name === undefined) throw damaged('an error has a class that is none');
-  return name === 'AggregateError' ? new AggregateError([]) : new globalThis[name]();
+  return withoutStack(() => (name === 'AggregateError' ? new AggregateError([]) : new globalThis[name]()));
 }
 
 export function fillRare(from: Reader, object: object): void {
@@ -80,9 +80,23 @@ function fillError(from: Reader, error: Error): void {
   if ((has & f.errorHas.errors) !== 0) hide(error, 'errors', from.value());
 }
 
+/** Errors get the stack they came with; collecting another one first takes longer than all the rest. */
+function withoutStack<T>(make: () => T): T {
+  const limit = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit');
+  if (limit?.writable !== true) return make();
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = limit.value as number;
+  }
+}
+
 function readException(from: Reader): DOMException {
   const number = from.reserve();
-  const exception = new DOMException(from.string(), from.string());
+  const message = from.string();
+  const name = from.string();
+  const exception = withoutStack(() => new DOMException(message, name));
   hide(exception, 'stack', from.string());
   return from.settle(number, exception);
 }
@@ -110,7 +124,7 @@ function readFunction(from: Reader): object {
   const ref = { module: from.string(), export: from.string(), hash: from.value() };
   if (ref.hash !== null && typeof ref.hash !== 'string')
     throw damaged('a function is named by something else');
-  const { functionOf = defaultFunction } = from.around;
+  const { functionOf = functionAtOnce } = from.around;
   return from.foreign(() => functionOf(ref as { hash: string | null } & typeof ref));
 }
 

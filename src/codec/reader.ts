@@ -16,6 +16,8 @@ import { ShortStrings } from './short-strings.js';
 /** Above this V8 makes `new Array(n)` a table of indices. */
 const longestAtOnce = 30_000_000;
 
+const nothing: Surroundings = { shared: [], large: [] };
+
 /** A container that was met too deep in the message; what is in it comes later. */
 interface Later {
   object: object;
@@ -23,7 +25,7 @@ interface Later {
 }
 
 export class Reader implements ValueSource {
-  around!: Surroundings;
+  around = nothing;
   isBusy = false;
   /** Reservations of address space that resizable ArrayBuffers have taken. */
   resizables = 0;
@@ -76,6 +78,7 @@ export class Reader implements ValueSource {
   }
 
   #forget(): void {
+    this.around = nothing; // what it names is its value's to keep
     this.#objects = null;
     if (this.#later.length > 0) this.#later = [];
     this.#depth = 0;
@@ -86,18 +89,24 @@ export class Reader implements ValueSource {
 
   value(): unknown {
     const p = this.#p;
-    if (p >= this.#end) throw damaged('it ends too early');
-    const tag = this.#bytes[p]!;
+    const end = this.#end;
+    const bytes = this.#bytes;
+    if (p >= end) throw damaged('it ends too early');
+    const tag = bytes[p]!;
+    if (tag === f.tInt8 && p + 2 <= end) {
+      this.#p = p + 2;
+      return (bytes[p + 1]! << 24) >> 24;
+    }
+    if (tag === f.tShort && p + 2 <= end) {
+      const n = bytes[p + 1]!;
+      if (p + 2 + n > end) throw damaged('it ends too early');
+      this.#p = p + 2 + n;
+      return this.#strings.read(bytes, p + 2, n);
+    }
     this.#p = p + 1;
     switch (tag) {
-      case f.tInt8:
-        return (this.u8() << 24) >> 24;
       case f.tInt32:
         return this.#view.getInt32(this.#take(4), true);
-      case f.tShort: {
-        const n = this.u8();
-        return this.#strings.read(this.#bytes, this.#take(n), n);
-      }
       case f.tObject:
         return this.#object();
       case f.tArray:
@@ -149,6 +158,14 @@ export class Reader implements ValueSource {
     const value = this.value();
     if (typeof value !== 'string') throw damaged('there is no string where one must be');
     return value;
+  }
+
+  /** The next bytes as a Buffer: where it lies does not matter, so small ones share a pool. */
+  buffer(length: number): Buffer {
+    const p = this.#take(length);
+    const buffer = Buffer.allocUnsafe(length);
+    this.#bytes.copy(buffer, 0, p, p + length);
+    return buffer;
   }
 
   /** A copy of the next bytes. */
@@ -236,7 +253,7 @@ export class Reader implements ValueSource {
       const length = this.#view.getUint16(keysAt + 4, true);
       keysEnd = keysAt + 6 + length;
       if (keysEnd > end) throw damaged('it ends too early');
-      const shape = this.#shapes.find(hash, this.#bytes, keysAt + 6, length);
+      const shape = this.#shapes.find(hash, this.#view, keysAt + 6, length);
       if (shape === null) throw damaged('an object has keys that are none');
       this.#end = keysAt;
       result =
@@ -270,7 +287,7 @@ export class Reader implements ValueSource {
     this.#descend();
     const n = this.u32();
     const hasRoom = this.#claimRoom(n);
-    const array = into ?? this.made(hasRoom ? newArray(n) : []);
+    const array = into ?? this.made(hasRoom && n <= longestAtOnce ? new Array<unknown>(n) : []);
     this.#elementsInto(array, n, hasRoom);
     this.#depth--;
     return array;
@@ -308,19 +325,19 @@ export class Reader implements ValueSource {
 
   #ints(into: unknown[] | null): unknown[] {
     const n = this.u32();
-    const first = this.#takeAligned(n, 4) >> 2;
-    const array = into ?? this.made(newArray(n));
-    const { ints } = this.#memory;
-    for (let i = 0; i < n; i++) array[i] = ints[first + i];
+    const first = this.#takeAligned(n, 4) >>> 2;
+    if (into === null && n <= longestAtOnce) return this.made(intsAt(this.#memory.ints, first, n));
+    const array = into ?? this.made([]);
+    for (let i = 0; i < n; i++) array.push(this.#memory.ints[first + i]);
     return array;
   }
 
   #doubles(into: unknown[] | null): unknown[] {
     const n = this.u32();
     const first = this.#takeAligned(n, 8) / 8;
-    const array = into ?? this.made(newArray(n));
-    const { doubles } = this.#memory;
-    for (let i = 0; i < n; i++) array[i] = doubles[first + i];
+    if (into === null && n <= longestAtOnce) return this.made(doublesAt(this.#memory.doubles, first, n));
+    const array = into ?? this.made([]);
+    for (let i = 0; i < n; i++) array.push(this.#memory.doubles[first + i]);
     return array;
   }
 
@@ -372,9 +389,17 @@ export class Reader implements ValueSource {
   }
 }
 
-/** An array with room for n elements, in whatever way it is fast. */
-function newArray(n: number): unknown[] {
-  return n <= longestAtOnce ? new Array<unknown>(n) : [];
+// One function for each kind of number: V8 makes the array for what this `new Array` has come to hold.
+function intsAt(ints: Int32Array, first: number, n: number): number[] {
+  const array = new Array<number>(n);
+  for (let i = 0; i < n; i++) array[i] = ints[first + i]!;
+  return array;
+}
+
+function doublesAt(doubles: Float64Array, first: number, n: number): number[] {
+  const array = new Array<number>(n);
+  for (let i = 0; i < n; i++) array[i] = doubles[first + i]!;
+  return array;
 }
 
 /** Defines a property, whatever the prototype has under that name: `__proto__` is one like any other. */

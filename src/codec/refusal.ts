@@ -71,7 +71,7 @@ function written(step: Step, at: unknown): string {
 }
 
 /** The shortest path to the first value that matches: breadth first, so a value met twice is named where it is nearest. */
-function pathTo(root: unknown, matches: (value: unknown) => boolean): string | null {
+export function pathTo(root: unknown, matches: (value: unknown) => boolean): string | null {
   interface Stop {
     value: unknown;
     parent: Stop | null;

@@ -19,13 +19,16 @@ export class Shape {
   readonly keys: readonly string[];
   /** Whether assigning to one of the keys may do something else than making a property, as `__proto__` does. */
   readonly isInherited: boolean;
-  readonly #block: Uint8Array;
+  readonly #words: readonly number[];
+  readonly #tail: Uint8Array;
   readonly #canCompile: boolean;
   #uses = 0;
   make: Make | null = null;
 
   constructor(block: Uint8Array, keys: readonly string[]) {
-    this.#block = block;
+    const view = new DataView(block.buffer, block.byteOffset, block.length);
+    this.#words = Array.from({ length: block.length >> 2 }, (_, i) => view.getInt32(4 * i, true));
+    this.#tail = block.subarray(4 * this.#words.length);
     this.keys = keys;
     this.isInherited = keys.some((key) => key in Object.prototype);
     this.#canCompile =
@@ -34,10 +37,13 @@ export class Shape {
       keys.every((k) => plainName.test(k) && k !== '__proto__');
   }
 
-  isOf(bytes: Uint8Array, at: number, length: number): boolean {
-    const block = this.#block;
-    if (block.length !== length) return false;
-    for (let i = 0; i < length; i++) if (block[i] !== bytes[at + i]) return false;
+  isOf(view: DataView, at: number, length: number): boolean {
+    const words = this.#words;
+    const tail = this.#tail;
+    if (4 * words.length + tail.length !== length) return false;
+    let p = at;
+    for (let i = 0; i < words.length; i++, p += 4) if (view.getInt32(p, true) !== words[i]) return false;
+    for (let i = 0; i < tail.length; i++) if (view.getUint8(p + i) !== tail[i]) return false;
     return true;
   }
 
@@ -52,10 +58,10 @@ export class Shapes {
   readonly #byHash = new Map<number, Shape>();
 
   /** The shape of the key block at [at, at + length). */
-  find(hash: number, bytes: Uint8Array, at: number, length: number): Shape | null {
+  find(hash: number, view: DataView, at: number, length: number): Shape | null {
     const known = this.#byHash.get(hash);
-    if (known?.isOf(bytes, at, length) === true) return known;
-    const block = bytes.slice(at, at + length);
+    if (known?.isOf(view, at, length) === true) return known;
+    const block = new Uint8Array(view.buffer, view.byteOffset + at, length).slice();
     const keys = keysOf(block);
     if (keys === null) return null;
     const shape = new Shape(block, keys);

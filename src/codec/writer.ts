@@ -10,7 +10,7 @@ import { referenceTo, type FunctionRef } from '../transfer/function-ref.js';
 import type { Shareable } from '../transfer/handle.js';
 import { isIndex, mayHaveNames, namesOf } from './array-names.js';
 import * as f from './format.js';
-import { keyBlock, KeyTrie, notLatin1, type KeyNode } from './key-trie.js';
+import { KeyTrie, notLatin1, type KeyNode } from './key-trie.js';
 import type { Bytes, Memory } from './memory.js';
 import { Met } from './met.js';
 import { cloneError, type Culprit } from './refusal.js';
@@ -37,7 +37,8 @@ export class Writer {
   #depth = 0;
   #isGraph = false;
   #isBusy = false;
-  #inherits = false;
+  /** Null until it matters. */
+  #inherits: boolean | null = null;
   #later: object[] = [];
   readonly #met = new Met();
   readonly #trie = new KeyTrie();
@@ -57,7 +58,7 @@ export class Writer {
     this.#end = end;
     this.#root = value;
     this.#rootName = rootName;
-    this.#inherits = inheritsProperties();
+    this.#inherits = null;
     try {
       this.value(value);
       for (let i = 0; i < this.#later.length; i++) this.#object(this.#later[i]!);
@@ -229,7 +230,7 @@ export class Writer {
     else {
       this.#depth++;
       if (isArray) this.#array(v);
-      else if (this.#inherits) this.instance(v);
+      else if ((this.#inherits ??= inheritsProperties())) this.instance(v);
       else this.#plain(v);
       this.#depth--;
     }
@@ -282,15 +283,15 @@ export class Writer {
 
   #keys(distanceAt: number, node: KeyNode, more: string[] | null): void {
     this.#view.setUint32(distanceAt, this.#p - distanceAt, true);
-    if (more === null && node.hasEnded) {
-      const block = (node.block ??= keyBlock(node));
-      const n = block.length;
-      const p = this.#claim(n);
-      const bytes = this.#bytes;
-      for (let i = 0; i < n; i++) bytes[p + i] = block[i]!;
+    const block = more === null ? (node.block ?? node.end()) : null;
+    if (block !== null) {
+      const { words, tail } = block;
+      const view = this.#view;
+      let p = this.#claim(4 * words.length + tail.length);
+      for (let i = 0; i < words.length; i++, p += 4) view.setInt32(p, words[i]!, true);
+      for (let i = 0; i < tail.length; i++) this.#bytes[p + i] = tail[i]!;
       return;
     }
-    node.hasEnded = more === null;
     const keys = more === null ? node.keys() : node.keys().concat(more);
     this.u32(0);
     this.u32(keys.length);

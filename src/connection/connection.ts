@@ -19,15 +19,18 @@ import {
   type WebStreams,
 } from './streams.js';
 
-export interface SendBytesOptions<Waiting extends SyncWaitOptions = WaitOptions> {
+export interface SyncSendBytesOptions {
   /** Where in `data` the message begins, in bytes. 0 by default. */
   offset?: number | undefined;
   /** How many bytes it has. All from `offset` on by default. */
   size?: number | undefined;
-  timeout?: Waiting['timeout'];
-  signal?: Waiting extends WaitOptions ? AbortSignal | undefined : undefined;
+  /** Milliseconds to wait at most. */
+  timeout?: number | undefined;
 }
-type SyncSendBytesOptions = SendBytesOptions<SyncWaitOptions>;
+export interface SendBytesOptions extends SyncSendBytesOptions {
+  /** Ends the wait when it is aborted. */
+  signal?: AbortSignal | undefined;
+}
 
 /**
  * One end of a connection to another process: messages go in here and come out there, whole and in order.
@@ -73,6 +76,23 @@ export abstract class Connection implements Disposable, AsyncIterable<unknown> {
   /** Takes one message; one that is longer than `maxLength` is an error. */
   protected abstract readMessage(maxLength: number, wait: Wait, what: string): Promise<Buffer>;
   protected abstract readMessageSync(maxLength: number, timeout: number, what: string): Buffer;
+  /** Takes one message into `target`, from byte `offset` on. An end that can save a copy overrides this. */
+  protected async readMessageInto(
+    target: ArrayBufferView,
+    offset: number,
+    wait: Wait,
+    what: string,
+  ): Promise<number> {
+    return copyInto(target, offset, await this.readMessage(Infinity, wait, what), what);
+  }
+  protected readMessageIntoSync(
+    target: ArrayBufferView,
+    offset: number,
+    timeout: number,
+    what: string,
+  ): number {
+    return copyInto(target, offset, this.readMessageSync(Infinity, timeout, what), what);
+  }
   /** Waits until a message, or the end, can be received without waiting. False: the timeout has passed. */
   protected abstract awaitMessage(wait: Wait, what: string): Promise<boolean>;
   protected abstract awaitMessageSync(timeout: number, what: string): boolean;
@@ -84,7 +104,7 @@ export abstract class Connection implements Disposable, AsyncIterable<unknown> {
   async sendBytes(data: ArrayBufferView | ArrayBufferLike, options?: SendBytesOptions): Promise<void> {
     const what = 'Connection.sendBytes()';
     const bytes = partOf(data, options, what);
-    const wait = parseWait(waitOf(options), what);
+    const wait = parseWait(options, what);
     wait.signal?.throwIfAborted();
     return this.writeMessage(bytes, wait, what);
   }
@@ -93,7 +113,7 @@ export abstract class Connection implements Disposable, AsyncIterable<unknown> {
   sendBytesSync(data: ArrayBufferView | ArrayBufferLike, options?: SyncSendBytesOptions): void {
     const what = 'Connection.sendBytesSync()';
     const bytes = partOf(data, options, what);
-    this.writeMessageSync(bytes, parseSyncWait(waitOf(options), what).timeout, what);
+    this.writeMessageSync(bytes, parseSyncWait(options, what).timeout, what);
   }
 
   /**
@@ -125,7 +145,7 @@ export abstract class Connection implements Disposable, AsyncIterable<unknown> {
     checkTarget(target, offset, what);
     const wait = parseWait(options, what);
     wait.signal?.throwIfAborted();
-    return copyInto(target, offset, await this.readMessage(Infinity, wait, what), what);
+    return this.readMessageInto(target, offset, wait, what);
   }
 
   /** The same, blocking this thread. */
@@ -133,7 +153,7 @@ export abstract class Connection implements Disposable, AsyncIterable<unknown> {
     const what = 'Connection.recvBytesIntoSync()';
     checkTarget(target, offset, what);
     const { timeout } = parseSyncWait(options, what);
-    return copyInto(target, offset, this.readMessageSync(Infinity, timeout, what), what);
+    return this.readMessageIntoSync(target, offset, timeout, what);
   }
 
   /**
@@ -203,11 +223,7 @@ function bytesOf(data: unknown, what: string): Uint8Array {
   );
 }
 
-function partOf(
-  data: unknown,
-  options: SendBytesOptions | SyncSendBytesOptions | undefined,
-  what: string,
-): Uint8Array {
+function partOf(data: unknown, options: SyncSendBytesOptions | undefined, what: string): Uint8Array {
   const bytes = bytesOf(data, what);
   if (options === undefined || (options as unknown) === null) return bytes;
   if (typeof options !== 'object')
@@ -219,10 +235,6 @@ function partOf(
   if (size > bytes.length - offset)
     throw rangeError(`${what}: ${size} bytes from ${offset} on are more than the ${bytes.length} of data`);
   return bytes.subarray(offset, offset + size);
-}
-
-function waitOf(options: SendBytesOptions | SyncSendBytesOptions | undefined): WaitOptions | undefined {
-  return options;
 }
 
 function limitOf(maxLength: unknown, what: string): number {

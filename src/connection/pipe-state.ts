@@ -158,6 +158,9 @@ export class PipeState implements LocalState, SyncState {
   take(what: string): unknown {
     return this.#reader!.take(what);
   }
+  takeInto(target: Uint8Array, what: string): number {
+    return this.#reader!.takeInto(target, what);
+  }
   peek(): { isBytes: boolean; length: number } {
     return this.#reader!.peek();
   }

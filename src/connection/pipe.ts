@@ -3,6 +3,7 @@ import { BufferTooShortError, ClosedError, MultiprocessingError, TimeoutError } 
 import { type Address, damaged, Reference } from '../memory/arena.js';
 import { rangeError, show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
+import { orAtOnce, orLater } from '../message/reader.js';
 import { openObject, type SyncAddress } from '../sync/sync-handle.js';
 import { waitInLine } from '../sync/wait-line.js';
 import {
@@ -13,7 +14,7 @@ import {
   type WaitOptions,
 } from '../sync/wait-options.js';
 import { grant, type Handle, pin, registerKind, type Shareable, toHandle } from '../transfer/handle.js';
-import { Connection } from './connection.js';
+import { Connection, copyInto } from './connection.js';
 import { isEnd } from './ended.js';
 import type { PackedMessage } from './pipe-ring.js';
 import { initEnd, PipeState } from './pipe-state.js';
@@ -131,8 +132,9 @@ class PipeEnd extends Connection implements Shareable {
     const what = 'Connection.recv()';
     const state = this.#opened(what);
     const wait = options === undefined ? forever : checked(parseWait(options, what));
-    if (state.receivers.waiting === 0 && state.look(what)) return state.take(what);
-    return this.#receive(state, wait, what, () => state.take(what));
+    const take = (): unknown => orLater(() => state.take(what));
+    if (state.receivers.waiting === 0 && state.look(what)) return take();
+    return this.#receive(state, wait, what, take);
   }
 
   recvSync(options?: number | SyncWaitOptions): unknown {
@@ -140,13 +142,15 @@ class PipeEnd extends Connection implements Shareable {
     const state = this.#opened(what);
     const { timeout } = options === undefined ? forever : parseSyncWait(options, what);
     if (!state.look(what)) awaitBlocking(state, timeout, what);
-    return state.take(what);
+    return orAtOnce(() => state.take(what));
   }
 
   tryRecv(): { value: unknown } | null {
     const what = 'Connection.tryRecv()';
     const state = this.#opened(what);
-    return state.receivers.waiting === 0 && state.look(what) ? { value: state.take(what) } : null;
+    return state.receivers.waiting === 0 && state.look(what)
+      ? { value: orAtOnce(() => state.take(what)) }
+      : null;
   }
 
   protected async writeMessage(bytes: Uint8Array, wait: Wait, what: string): Promise<void> {
@@ -169,6 +173,28 @@ class PipeEnd extends Connection implements Shareable {
     const state = this.#opened(what);
     if (!state.look(what)) awaitBlocking(state, timeout, what);
     return takeBytes(state, maxLength, what);
+  }
+
+  protected override async readMessageInto(
+    target: ArrayBufferView,
+    offset: number,
+    wait: Wait,
+    what: string,
+  ): Promise<number> {
+    const state = this.#opened(what);
+    if (state.receivers.waiting === 0 && state.look(what)) return takeBytesInto(state, target, offset, what);
+    return this.#receive(state, wait, what, () => takeBytesInto(state, target, offset, what));
+  }
+
+  protected override readMessageIntoSync(
+    target: ArrayBufferView,
+    offset: number,
+    timeout: number,
+    what: string,
+  ): number {
+    const state = this.#opened(what);
+    if (!state.look(what)) awaitBlocking(state, timeout, what);
+    return takeBytesInto(state, target, offset, what);
   }
 
   protected async awaitMessage(wait: Wait, what: string): Promise<boolean> {
@@ -269,7 +295,15 @@ function awaitBlocking(state: PipeState, timeout: number, what: string): void {
   if (!state.receivers.block((how) => state.await(how, what), timeout, what)) throw noMessage(what, timeout);
 }
 
-function takeBytes(state: PipeState, maxLength: number, what: string): Buffer {
+function takeBytesInto(state: PipeState, target: ArrayBufferView, offset: number, what: string): number {
+  // It may have been detached while we waited.
+  const room = new Uint8Array(target.buffer, target.byteOffset, target.byteLength).subarray(offset);
+  if (lengthOfBytes(state, what) <= room.length) return state.takeInto(room, what);
+  return copyInto(target, offset, state.take(what) as Buffer, what); // an error that has the bytes
+}
+
+/** Of the message in front, which must be one of bytes. */
+function lengthOfBytes(state: PipeState, what: string): number {
   const { isBytes, length } = state.peek();
   if (!isBytes) {
     throw new MultiprocessingError(
@@ -277,6 +311,11 @@ function takeBytes(state: PipeState, maxLength: number, what: string): Buffer {
       `${what}: the next message is a value, not bytes: receive it with recv()`,
     );
   }
+  return length;
+}
+
+function takeBytes(state: PipeState, maxLength: number, what: string): Buffer {
+  const length = lengthOfBytes(state, what);
   const bytes = state.take(what) as Buffer;
   if (length > maxLength) {
     throw new BufferTooShortError(

@@ -1,5 +1,12 @@
 /** Reading records: the value, or bytes, with the objects and blocks they refer to. */
 import { Decoder, type Surroundings } from '../codec/decoder.js';
+import {
+  decodeLater,
+  functionAtOnce,
+  functionIfLoaded,
+  type FunctionOf,
+  NotLoadedError,
+} from '../codec/functions.js';
 import { Memory } from '../codec/memory.js';
 import { MultiprocessingError } from '../errors.js';
 import { Reference } from '../memory/arena.js';
@@ -18,7 +25,8 @@ import {
   trailerBytes,
 } from './record.js';
 
-const nothing: Surroundings = { shared: [], large: [] };
+const nothing: Surroundings = { shared: [], large: [], functionOf: functionIfLoaded };
+const none: readonly number[] = [];
 
 export class MessageReader {
   readonly #decoder = new Decoder();
@@ -36,82 +44,176 @@ export class MessageReader {
 
   /**
    * The value of the record at `start`, whose references this environment holds by now. Bytes come as a Buffer.
-   * @throws MultiprocessingError `ERR_MP_DAMAGED`
+   * @throws MultiprocessingError `ERR_MP_DAMAGED`; what orLater() and orAtOnce() understand
    */
   read(memory: Memory, start: number, shared: boolean, what: string): unknown {
     const flags = memory.view.getUint32(start + 4, true);
-    const at = start + headBytes;
+    const slots = flags <= meta.rawBytes ? none : referencesAt(memory, start).slots;
+    let isUnread = false;
+    try {
+      return this.#value(memory, start, flags, shared, what);
+    } catch (error) {
+      if (!(error instanceof NotLoadedError)) throw error;
+      isUnread = true;
+      const record = new Memory(new Uint8Array(memory.bytes.subarray(start, this.end(memory, start))).buffer);
+      throw new UnreadError(
+        (functionOf) => this.#value(record, 0, flags, shared, what, functionOf),
+        () => {
+          giveBack(slots);
+        },
+      );
+    } finally {
+      if (!isUnread) giveBack(slots);
+    }
+  }
+
+  /** Copies the bytes of the record at `start`, which is one of bytes and not longer than `target`, straight into that. */
+  readInto(memory: Memory, start: number, target: Uint8Array, what: string): number {
     const length = memory.view.getUint32(start, true);
-    if (flags === 0) return this.#decoder.decode(memory, at, at + length, nothing);
-    return this.#readRest(memory, at, length, flags, shared, what);
+    if ((memory.view.getUint32(start + 4, true) & meta.inParcel) === 0) {
+      const at = start + headBytes;
+      target.set(memory.bytes.subarray(at, at + length));
+      return length;
+    }
+    const { slots, parcel } = referencesAt(memory, start);
+    try {
+      if (native.parcelBytes(parcel!) < length) throw damaged(what);
+      readParcel(parcel!, target.subarray(0, length), what);
+      return length;
+    } finally {
+      giveBack(slots);
+    }
   }
 
-  /** Whether the record at `start` is one of bytes. */
-  isBytes(memory: Memory, start: number): boolean {
-    return (memory.view.getUint32(start + 4, true) & meta.rawBytes) !== 0;
-  }
-
-  #readRest(
+  #value(
     memory: Memory,
-    at: number,
-    length: number,
+    start: number,
     flags: number,
     shared: boolean,
     what: string,
+    functionOf = functionIfLoaded,
   ): unknown {
-    const { slots, parcel, large } = referencesAt(memory, at, length, flags);
+    const at = start + headBytes;
+    const length = memory.view.getUint32(start, true);
+    if (flags === 0) {
+      const around = functionOf === functionIfLoaded ? nothing : { ...nothing, functionOf };
+      return this.#decoder.decode(memory, at, at + length, around);
+    }
+    const { parcel, large } = referencesAt(memory, start);
+    let payload = memory;
+    let from = at;
+    if (parcel !== null) {
+      if (native.parcelBytes(parcel) < length) throw damaged(what);
+      payload = new Memory(copyOf(parcel, length, what));
+      from = 0;
+    }
+    if ((flags & meta.rawBytes) !== 0)
+      return parcel !== null ? payload.bytes : Buffer.copyBytesFrom(payload.bytes, from, length);
+    let end = from + length;
+    let objects: readonly object[] = [];
+    if ((flags & meta.handles) !== 0) {
+      if (length < trailerBytes) throw damaged(what);
+      const listEnd = end - trailerBytes;
+      const mainBytes = payload.view.getFloat64(listEnd, true);
+      if (!(Number.isInteger(mainBytes) && mainBytes >= 0 && from + padded(mainBytes) <= listEnd))
+        throw damaged(what);
+      const handles = this.#decoder.decode(payload, from + padded(mainBytes), listEnd, nothing);
+      objects = openAll(handles, what);
+      end = from + mainBytes;
+    }
+    const buffers = large.map((slot) =>
+      shared ? openReceived(slot, what) : copyOf(slot, native.parcelBytes(slot), what),
+    );
     try {
-      let payload = memory;
-      let from = at;
-      if (parcel !== null) {
-        if (native.parcelBytes(parcel) < length) throw damaged(what);
-        payload = new Memory(readInto(parcel, new ArrayBuffer(length), what));
-        from = 0;
-      }
-      if ((flags & meta.rawBytes) !== 0) return Buffer.copyBytesFrom(payload.bytes, from, length);
-      let end = from + length;
-      let objects: readonly object[] = [];
-      if ((flags & meta.handles) !== 0) {
-        if (length < trailerBytes) throw damaged(what);
-        const listEnd = end - trailerBytes;
-        const mainBytes = payload.view.getFloat64(listEnd, true);
-        if (!(Number.isInteger(mainBytes) && mainBytes >= 0 && from + padded(mainBytes) <= listEnd))
-          throw damaged(what);
-        const handles = this.#decoder.decode(payload, from + padded(mainBytes), listEnd, nothing);
-        objects = openAll(handles, what);
-        end = from + mainBytes;
-      }
-      const buffers = large.map((slot) =>
-        shared ? openReceived(slot, what) : readInto(slot, newBuffer(native.parcelBytes(slot), what), what),
-      );
-      return this.#decoder.decode(payload, from, end, { shared: objects, large: buffers });
-    } finally {
-      // What nobody here has opened, or has opened before, is not ours by this message.
-      for (const slot of slots) if (!Reference.isOpen(slot)) native.closeObject(slot);
+      return this.#decoder.decode(payload, from, end, { shared: objects, large: buffers, functionOf });
+    } catch (error) {
+      for (const object of objects) (object as Partial<Disposable>)[Symbol.dispose]?.();
+      throw error;
     }
   }
 }
 
+/** A message that cannot be read before a module is loaded: it has a function of it. */
+class UnreadError extends Error {
+  readonly #read: (functionOf: FunctionOf) => unknown;
+  readonly #end: () => void;
+
+  /** @param end gives back what the message refers to */
+  constructor(read: (functionOf: FunctionOf) => unknown, end: () => void) {
+    super('a message has a function of a module that is not loaded');
+    this.#read = read;
+    this.#end = end;
+  }
+
+  /** Imports what is missing, and reads it. */
+  async later(): Promise<unknown> {
+    try {
+      return await decodeLater(this.#read);
+    } finally {
+      this.#end();
+    }
+  }
+
+  /** Reads it, if what is missing can be had by require(). @throws NotLoadedError */
+  now(): unknown {
+    try {
+      return this.#read(functionAtOnce);
+    } finally {
+      this.#end();
+    }
+  }
+}
+
+/** The value of `read`; of a message that needs a module first, a promise. */
+export function orLater<T>(read: () => T): T | Promise<T> {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof UnreadError) return error.later() as Promise<T>;
+    throw error;
+  }
+}
+
+/** The value of `read`. @throws NotLoadedError if a module that it needs can only be had by waiting; the message is lost */
+export function orAtOnce<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof UnreadError) return error.now() as T;
+    throw error;
+  }
+}
+
+/** What nobody here has opened, or had open before, is not ours by this message. */
+function giveBack(slots: readonly number[]): void {
+  for (const slot of slots) if (!Reference.isOpen(slot)) native.closeObject(slot);
+}
+
 function referencesAt(
   memory: Memory,
-  at: number,
-  length: number,
-  flags: number,
+  start: number,
 ): { slots: number[]; parcel: number | null; large: number[] } {
+  const length = memory.view.getUint32(start, true);
+  const flags = memory.view.getUint32(start + 4, true);
   const inParcel = (flags & meta.inParcel) !== 0;
   const blocks = (flags >>> largeShift) & countMax;
   const count = (inParcel ? 1 : 0) + blocks + (flags >>> referencesShift);
-  const from = at + (inParcel ? 0 : padded(length));
+  const from = start + headBytes + (inParcel ? 0 : padded(length));
   const slots: number[] = [];
   for (let i = 0; i < count; i++) slots.push(memory.view.getUint32(from + i * referenceBytes, true));
   const first = inParcel ? 1 : 0;
   return { slots, parcel: inParcel ? slots[0]! : null, large: slots.slice(first, first + blocks) };
 }
 
-function readInto(slot: number, buffer: ArrayBuffer, what: string): ArrayBuffer {
+function readParcel(slot: number, target: Uint8Array, what: string): void {
   orFail('ERR_MP_MEMORY', `${what}: a large message cannot be read`, () => {
-    native.readParcel(slot, new Uint8Array(buffer), 0);
+    native.readParcel(slot, target, 0);
   });
+}
+
+function copyOf(slot: number, bytes: number, what: string): ArrayBuffer {
+  const buffer = newBuffer(bytes, what);
+  readParcel(slot, new Uint8Array(buffer), what);
   return buffer;
 }
 

@@ -143,6 +143,9 @@ export class MessageWriter {
     } catch (error) {
       this.settle();
       throw error;
+    } finally {
+      // They are their senders'.
+      this.#encoder.shared.length = this.#encoder.large.length = 0;
     }
   }
 

@@ -9,13 +9,15 @@ import type { MessageBinding } from './message-binding.js';
 import type { MonitorBinding } from './monitor-binding.js';
 import type { ProcessBinding } from './process-binding.js';
 import type { SegmentBinding } from './segment-binding.js';
+import type { SocketBinding } from './socket-binding.js';
 
 export type Binding = ArenaBinding &
   ForkBinding &
   MessageBinding &
   MonitorBinding &
   ProcessBinding &
-  SegmentBinding;
+  SegmentBinding &
+  SocketBinding;
 
 const require = createRequire(import.meta.url);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');

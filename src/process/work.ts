@@ -3,9 +3,9 @@ import { inspect } from 'node:util';
 import { MultiprocessingError, ProcessError } from '../errors.js';
 import { setEnvironmentName } from '../memory/arena.js';
 import { native } from '../native/load.js';
-import { decode, encode, type Encoded } from '../transfer/codec.js';
+import { encode, type Encoded, Received } from '../transfer/codec.js';
 import { takeApart } from '../transfer/error-transfer.js';
-import { resolveFunction } from '../transfer/function-resolve.js';
+import { preloadModule, resolveFunction } from '../transfer/function-resolve.js';
 import type { FunctionRef } from '../transfer/function-ref.js';
 import { grant } from '../transfer/handle.js';
 import { becomeChild, currentIdentity, whileImporting } from './current.js';
@@ -34,7 +34,7 @@ export class Work {
   async perform(attach: () => void): Promise<void> {
     await this.#carryOut(async () => {
       attach();
-      const process = await this.#prepare(this.#open());
+      const process = await this.#prepare(await this.#open());
       return () => process.run();
     });
   }
@@ -66,8 +66,13 @@ export class Work {
     }
   }
 
-  #open(): LaunchMessage {
-    const message = decode(this.#letter.read()) as LaunchMessage;
+  async #open(): Promise<LaunchMessage> {
+    const received = new Received(this.#letter.read());
+    let hasFunctions = false;
+    const message = received.value(() => {
+      hasFunctions = true;
+      return nobody;
+    }) as LaunchMessage;
     const { identity, parentOwner, cwd, surroundings, startMethod } = message.launch;
     this.#parentOwner = parentOwner;
     becomeChild(identity);
@@ -77,7 +82,11 @@ export class Work {
     native.bellRing(childFd.doorbell);
     if (surroundings !== null) takeSurroundings(surroundings);
     if (cwd !== null) process.chdir(cwd);
-    return message;
+    if (!hasFunctions) return message;
+    // Only now: their modules are to be loaded in the surroundings that the process will have.
+    return (await received.valueLater((url) =>
+      whileImporting(url, () => preloadModule(url)),
+    )) as LaunchMessage;
   }
 
   async #prepare({ launch, args, this: fields }: LaunchMessage): Promise<Process> {
@@ -142,6 +151,11 @@ export class Work {
       process.exitCode = unsettledCode;
     });
   }
+}
+
+/** Stands for functions until they can be found. */
+function nobody(): void {
+  // Never called.
 }
 
 async function load(ref: FunctionRef): Promise<object> {

@@ -2,7 +2,7 @@
 import { MultiprocessingError, ShutDownError } from '../errors.js';
 import type { Reference } from '../memory/arena.js';
 import { incoming, out } from '../message/buffers.js';
-import { MessageReader } from '../message/reader.js';
+import { MessageReader, orAtOnce, orLater } from '../message/reader.js';
 import { recordBytesMax } from '../message/record.js';
 import { MessageWriter } from '../message/writer.js';
 import { orFail } from '../native/failure.js';
@@ -183,16 +183,16 @@ export class QueueState implements LocalState, SyncState {
     return true;
   }
 
-  /** A message, or null if there is none now. */
-  tryGet(shared: boolean, what: string): { value: unknown } | null {
+  /** A message, or null if there is none now. `later`: its value may be a promise for it. */
+  tryGet(shared: boolean, what: string, later = false): { value: unknown } | null {
     const code = this.counts
       ? native.queueGet(this.id, 1, How.counts, this.getterSeat.number)
       : native.queueGet(this.id, 1);
-    return this.#got(code) ? { value: reader.read(incoming, 0, shared, what) } : this.#none(code, what);
+    return this.#got(code) ? { value: this.#read(0, shared, what, later) } : this.#none(code, what);
   }
 
   /** Up to `max` messages, as many as a native call gives at once; null if there is none now. */
-  getSome(max: number, shared: boolean, what: string, how = 0): unknown[] | null {
+  getSome(max: number, shared: boolean, what: string, later: boolean, how = 0): unknown[] | null {
     const code =
       this.counts || how !== 0
         ? native.queueGet(this.id, max, this.counts ? how | How.counts : how, this.getterSeat.number)
@@ -201,8 +201,23 @@ export class QueueState implements LocalState, SyncState {
     const values: unknown[] = [];
     const end = (code >>> 3) * unitBytes;
     for (let at = 0; at < end; at = reader.end(incoming, at))
-      values.push(reader.read(incoming, at, shared, what));
+      values.push(this.#read(at, shared, what, later));
     return values;
+  }
+
+  /** As an Attempt that takes nothing: whether there is a message, or never will be. */
+  awaitMessage(): boolean {
+    const seat = this.getterSeat.number;
+    native.queueGet(this.id, 0, How.stands, seat); // none of them: it only stands in line
+    const [length, , , , shut] = native.queueFacts(this.id);
+    if (length === 0 && shut === 0) return false;
+    native.queueWithdraw(this.id, seat); // if we were told of a message, the next one is now
+    return true;
+  }
+
+  #read(at: number, shared: boolean, what: string, later: boolean): unknown {
+    const read = (): unknown => reader.read(incoming, at, shared, what);
+    return later ? orLater(read) : orAtOnce(read);
   }
 
   #got(code: number): boolean {

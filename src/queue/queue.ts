@@ -1,5 +1,13 @@
 import { inspect } from 'node:util';
 import { EmptyError, FullError, MultiprocessingError, ShutDownError, TimeoutError } from '../errors.js';
+import type { Readable, Writable } from 'node:stream';
+import {
+  type ReadableStreamOptions,
+  toReadable,
+  toWeb,
+  toWritable,
+  type WebStreams,
+} from '../connection/streams.js';
 import { type Address, damaged, Reference } from '../memory/arena.js';
 import { rangeError, show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
@@ -141,10 +149,10 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
     const state = this.opened('get()');
     const wait = options === undefined ? forever : checked(parseWait(options, what));
     const shared = sharedOf(options, what);
-    const got = state.getters.waiting === 0 ? state.tryGet(shared, what) : null;
+    const got = state.getters.waiting === 0 ? state.tryGet(shared, what, true) : null;
     if (got !== null) return got.value as T;
     return this.#getLater<T>(state, wait, what, (how) => {
-      const values = state.getSome(1, shared, what, how);
+      const values = state.getSome(1, shared, what, true, how);
       return values === null ? null : { value: values[0] as T };
     });
   }
@@ -176,12 +184,13 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
     checkCount(n, what);
     const wait = checked(parseWait(options, what));
     const shared = sharedOf(options, what);
-    const got = state.getters.waiting === 0 ? state.getSome(n, shared, what) : null;
-    if (got !== null) return this.#fill(state, got, n, shared, what) as T[];
-    return this.#getLater<T[]>(state, wait, what, (how) => {
-      const values = state.getSome(n, shared, what, how) as T[] | null;
-      return values === null ? null : { value: values };
-    });
+    const got =
+      (state.getters.waiting === 0 ? state.getSome(n, shared, what, true) : null) ??
+      (await this.#getLater<unknown[]>(state, wait, what, (how) => {
+        const values = state.getSome(n, shared, what, true, how);
+        return values === null ? null : { value: values };
+      }));
+    return (await Promise.all(this.#fill(state, got, n, shared, what, true))) as T[];
   }
 
   /** The same, blocking this thread until there is one. */
@@ -191,16 +200,23 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
     checkCount(n, what);
     const { timeout } = parseSyncWait(options, what);
     const shared = sharedOf(options, what);
-    const got = state.getSome(n, shared, what) ?? this.#getBlocking(state, n, shared, timeout, what);
-    return this.#fill(state, got, n, shared, what) as T[];
+    const got = state.getSome(n, shared, what, false) ?? this.#getBlocking(state, n, shared, timeout, what);
+    return this.#fill(state, got, n, shared, what, false) as T[];
   }
 
   /** One native call gives no more than a buffer holds. */
-  #fill(state: QueueState, values: unknown[], n: number, shared: boolean, what: string): unknown[] {
+  #fill(
+    state: QueueState,
+    values: unknown[],
+    n: number,
+    shared: boolean,
+    what: string,
+    later: boolean,
+  ): unknown[] {
     while (values.length < n && native.queueLength(state.id) > 0) {
       let more: unknown[] | null;
       try {
-        more = state.getSome(n - values.length, shared, what);
+        more = state.getSome(n - values.length, shared, what, later);
       } catch (error) {
         if (error instanceof ShutDownError) break; // with what we have
         throw error;
@@ -225,6 +241,21 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
     }
   }
 
+  /** The messages as a stream of Node's, until the queue is shut down and nothing is left. */
+  toReadable(options?: Pick<ReadableStreamOptions, 'highWaterMark'>): Readable {
+    return toReadable(this, options);
+  }
+
+  /** A stream of Node's whose chunks are put. Its end shuts nothing down: others may put. */
+  toWritable(): Writable {
+    return toWritable(this);
+  }
+
+  /** The same two as web streams. */
+  toWeb(options?: Pick<ReadableStreamOptions, 'highWaterMark'>): WebStreams {
+    return toWeb(this, options);
+  }
+
   /** How many messages are in it: exact, at a moment during the call. */
   qsize(): number {
     return native.queueLength(this.opened('qsize()').id);
@@ -239,6 +270,26 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
   full(): boolean {
     const [length, maxsize] = native.queueFacts(this.opened('full()').id);
     return maxsize > 0 && length >= maxsize;
+  }
+
+  /** @internal Whether a get would not wait. */
+  isReady(): boolean {
+    const [length, , , , shut] = native.queueFacts(this.opened('wait()').id);
+    return length > 0 || shut !== 0;
+  }
+
+  /** @internal Resolves when a get would not wait, at that moment. Takes nothing. */
+  async untilReady(signal: AbortSignal): Promise<void> {
+    const state = this.opened('wait()');
+    await waitInLine<undefined>(
+      this,
+      state.getters,
+      { timeout: Infinity, signal },
+      {
+        attempt: () => (state.awaitMessage() ? { value: undefined } : null),
+        timedOut: () => new EmptyError('wait()'),
+      },
+    );
   }
 
   /**
@@ -315,7 +366,7 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
 
   #getBlocking(state: QueueState, n: number, shared: boolean, timeout: number, what: string): unknown[] {
     let values: unknown[] | null = null;
-    const attempt: Attempt = (how) => (values = state.getSome(n, shared, what, how)) !== null;
+    const attempt: Attempt = (how) => (values = state.getSome(n, shared, what, false, how)) !== null;
     if (!state.getters.block(attempt, timeout, what))
       throw new EmptyError(`${what}: no message within ${timeout} ms`);
     return values!;

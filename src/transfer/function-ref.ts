@@ -29,6 +29,7 @@ export interface FunctionRef {
 export type AnyFunction = abstract new (...args: any[]) => unknown;
 const require = createRequire(import.meta.url);
 const known = new WeakMap<object, FunctionRef>();
+const sent = new Map<string, WeakRef<object>>();
 
 /** The reference of a function or class. ERR_MP_FUNCTION, saying where it is defined, if no module exports it. */
 export function referenceTo(fn: object): FunctionRef {
@@ -36,8 +37,18 @@ export function referenceTo(fn: object): FunctionRef {
   if (ref === undefined) {
     ref = { ...find(fn), hash: sourceHash(fn) };
     known.set(fn, ref);
+    sent.set(keyOf(ref), new WeakRef(fn));
   }
   return ref;
+}
+
+/** The function that referenceTo() was asked for here and answered so: it may come back before its module has ended. */
+export function functionSentAs(ref: FunctionRef): object | undefined {
+  return sent.get(keyOf(ref))?.deref();
+}
+
+function keyOf({ module, export: name, hash }: FunctionRef): string {
+  return `${hash ?? ''} ${name} ${module}`;
 }
 
 /** The reference of a target as users give it: a function, a URL (its default export) or { module, export }. */

@@ -12,7 +12,7 @@ export async function resolveFunction(ref: FunctionRef): Promise<object> {
   return functionIn(preloaded.get(ref.module) ?? ((await import(ref.module)) as Namespace), ref);
 }
 
-/** Modules that a forkserver has loaded: the first import() of a process takes milliseconds. */
+/** Modules loaded for their functions, by a forkserver for instance: the first import() of a process takes milliseconds. */
 const preloaded = new Map<string, Namespace>();
 
 export async function preloadModule(url: string): Promise<void> {

@@ -150,14 +150,7 @@ group('waiting', () => {
       const puts = [await rejected(q.put(1, 0)), await rejected(q.putMany([1, 2], 5)), thrown(() => q.putSync(1, 5)), q.tryPut(1), await rejected(q.put(1, { signal: aborted }))];
       out([early, gets.slice(3), value, puts, q.getSync(), q.qsize()]);`);
     const aborted = 'RangeError undefined';
-    expect(got).toEqual([
-      [empty, aborted],
-      [empty, empty],
-      'x',
-      [full, full, full, false, aborted],
-      'y',
-      0,
-    ]);
+    expect(got).toEqual([[empty, aborted], [empty, empty], 'x', [full, full, full, false, aborted], 'y', 0]);
   });
 
   test('close() ends the calls that wait through it; other handles go on', async () => {

@@ -72,6 +72,8 @@ void close_fd(int fd) {
   close(fd);
 }
 
+void directory_remove(const char* path) { rmdir(path); }
+
 Failure close_on_exec(int fd) {
   if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return {errno, "fcntl"};
   return {};

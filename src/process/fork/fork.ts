@@ -8,6 +8,7 @@
 import { ProcessError } from '../../errors.js';
 import { arenaDescriptor, enterAfterFork, pinAll } from '../../memory/arena.js';
 import { native } from '../../native/load.js';
+import { forgetSockets } from '../../connection/socket.js';
 import { forgetTasks } from '../../sync/after-fork.js';
 import { leaveChildren, watchExit } from '../child.js';
 import type { Identity } from '../launch.js';
@@ -119,6 +120,7 @@ function becomeChild(
     mendWorkers();
     renewStreams();
     forgetTasks();
+    forgetSockets();
     leaveChildren();
     fork.become();
     setChildFds(fds);

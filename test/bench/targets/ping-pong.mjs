@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { argv, pid } from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { Condition, Event, Lock, Process, RawValue, Semaphore } from 'multiproc';
+import { Condition, Event, Lock, Pipe, Process, Queue, RawValue, Semaphore } from 'multiproc';
 import { median } from '../support.mjs';
 
 const batch = 50;
@@ -42,6 +42,26 @@ const games = {
       there.waitSync();
       there.clear();
       back.set();
+    },
+  },
+  pipe: {
+    make: () => Pipe(),
+    ping(end) {
+      end.sendSync({ id: 1, op: 'add', args: [1, 2] });
+      end.recvSync();
+    },
+    pong(_, end) {
+      end.sendSync(end.recvSync());
+    },
+  },
+  queues: {
+    make: () => [new Queue(), new Queue()],
+    ping(there, back) {
+      there.putSync({ id: 1, op: 'add', args: [1, 2] });
+      back.getSync();
+    },
+    pong(there, back) {
+      back.putSync(there.getSync());
     },
   },
   condition: {

@@ -1,0 +1,26 @@
+/** Values as the bytes of a message, for a peer that may be another process tree, or on another machine. */
+import { decodeBytes, encodeToBytes } from '../codec/bytes.js';
+import { functionIfLoaded } from '../codec/functions.js';
+import { pathTo } from '../codec/refusal.js';
+import { MultiprocessingError } from '../errors.js';
+
+/** Throws ERR_MP_CLONE with the path of what cannot be cloned, or is shared memory: the peer may not reach that. */
+export function encodeValue(value: unknown): Uint8Array {
+  const { bytes, shared } = encodeToBytes(value, 'value');
+  if (shared.length === 0) return bytes;
+  const [first] = shared as object[];
+  throw new MultiprocessingError(
+    'ERR_MP_CLONE',
+    `value${pathTo(value, (part) => part === first) ?? ''} is a shared ${first!.constructor.name}: it cannot be sent over ` +
+      'a socket, whose other side may not have its memory. Send it by a Pipe, a Queue or as an argument of a Process, ' +
+      'or its contents',
+  );
+}
+
+/**
+ * Throws ERR_MP_DAMAGED for bytes that encodeValue() did not write. Shared objects it cannot have; functions are found in modules
+ * that are loaded here: no message of a stranger loads one.
+ */
+export function decodeValue(bytes: Uint8Array): unknown {
+  return decodeBytes(bytes, { shared: [], large: [], functionOf: functionIfLoaded });
+}
