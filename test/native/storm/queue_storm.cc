@@ -126,7 +126,8 @@ uint64_t look_at_all(OwnerId me, uint64_t kills) {
     must(result == PipeResult::waits, "the pipe is damaged");
   }
   PipeBlock& block = pipe_desk(me).block;
-  must(block.doubt != 0 || block.keeper == 0 || kept(tree, block.keeper) == 0, "an empty pipe keeps something");
+  must(block.doubt != 0 || block.keeper == 0 || kept(tree, block.keeper) == 0,
+       "an empty pipe keeps something");
   must((tree.slot(pipe_block).word & kOwnerMask) == 0 || tree.slot(pipe_block).word == kAbandoned,
        "the pipe's lock is held");
   for (uint32_t side = 0; side < 2; side++)
@@ -160,7 +161,8 @@ int main(int count, char** words) {
   random_state = options.seed;
   points_yield = true;
   broken_doubt = options.broken;
-  void* at = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* at = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE,
+                  -1, 0);
   CHECK(at != MAP_FAILED && options.workers <= kSlots);
   shared = static_cast<Shared*>(at);
   points_prepare(kPointNames, std::size(kPointNames), kRare);
@@ -203,7 +205,8 @@ int main(int count, char** words) {
   const auto n = [](uint64_t v) { return static_cast<unsigned long long>(v); };
   const Shared& s = *shared;
   printf(
-      "queue storm: %llu kills of %llu workers in %.1f s; %llu put, %llu received with %llu objects, %llu told "
+      "queue storm: %llu kills of %llu workers in %.1f s; %llu put, %llu received with %llu objects, %llu "
+      "told "
       "lost; "
       "longest wait %.1f ms, %llu of 250 ms and more\n",
       n(kills), n(options.workers), static_cast<double>(platform::monotonic_now() - began) / 1e9, n(s.put),

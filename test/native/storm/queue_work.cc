@@ -32,7 +32,8 @@ uint16_t seen[kLives];
 uint64_t mark_of(uint32_t life, uint32_t number) { return uint64_t{life} << 32 | number | 1u << 31; }
 
 /// Writes a message; some have a parcel, or a lock, that are to be closed when it is put. Returns its units.
-uint32_t write_message(const Life& life, uint32_t number, unsigned char* to, uint32_t (&held)[2], uint32_t* count) {
+uint32_t write_message(const Life& life, uint32_t number, unsigned char* to, uint32_t (&held)[2],
+                       uint32_t* count) {
   *count = 0;
   const uint32_t kind = below(4);  // 2: a lock, 3: a parcel and a lock
   Head head{life.number, number, static_cast<uint32_t>(sizeof(Head)) + below(500), kind < 2 ? 0 : kind - 1};
@@ -42,7 +43,8 @@ uint32_t write_message(const Life& life, uint32_t number, unsigned char* to, uin
     CHECK(!block_create(tree, life.me, kParcel, 0, head.length, &b));
     held[(*count)++] = b.index;
   }
-  if (kind >= 2) CHECK(!object_create(tree, life.me, kLock, 0, mark_of(life.number, number), &held[(*count)++]));
+  if (kind >= 2)
+    CHECK(!object_create(tree, life.me, kLock, 0, mark_of(life.number, number), &held[(*count)++]));
   const Record r{head.length, (kind >= 2 ? 1u << 18 : 0) | (kind == 3 ? kInParcel : 0)};
   memcpy(to, &r, sizeof r);
   unsigned char* payload = kind == 3 ? static_cast<unsigned char*>(heap_at(tree, heap, held[0])) : to + kUnit;
@@ -76,7 +78,8 @@ QueueResult stand(const Life& life, F attempt) {
   const int64_t deadline = since + (life.survivor ? kStuckNs : patient ? 20 * kMs : below(2'000'000));
   QueueResult result;
   while ((result = attempt()) == QueueResult::waits) {
-    const BellWait wait{tree, queue_name.index, seat.bell, seat.heard.load(std::memory_order_relaxed), life.me};
+    const BellWait wait{tree, queue_name.index, seat.bell, seat.heard.load(std::memory_order_relaxed),
+                        life.me};
     if (bell_wait(wait, deadline, nullptr) != Outcome::acquired) {
       queue_withdraw(desk, seat);
       break;
@@ -101,12 +104,14 @@ void put_in_queue(const Life& life) {
   platform::Failure failed;
   const auto try_put = [&](Seat* seat) {
     uint32_t done;
-    const auto result = queue_put(queue_desk(life.me), out + from * kUnit, units - from, seat, &done, &failed);
+    const auto result =
+        queue_put(queue_desk(life.me), out + from * kUnit, units - from, seat, &done, &failed);
     for (uint32_t end = from + done; from < end; p.put++, shared->put++)
       from += static_cast<uint32_t>(record_units(*reinterpret_cast<Record*>(out + from * kUnit)));
     return result;
   };
-  const auto result = below(3) == 0 ? try_put(nullptr) : stand(life, [&] { return try_put(&life.at_queue()); });
+  const auto result =
+      below(3) == 0 ? try_put(nullptr) : stand(life, [&] { return try_put(&life.at_queue()); });
   if (result != QueueResult::done && result != QueueResult::waits) shared->refused++;
   p.tried = p.put.load();
   MP_POINT("storm.put");
@@ -120,7 +125,8 @@ void get_from_queue(const Life& life) {
   const auto try_get = [&](Seat* seat) {
     return queue_get(desk, in_, kRecordUnitsMax, 1, seat, &life.at_queue(), &units, &failed);
   };
-  const auto result = below(3) == 0 ? try_get(nullptr) : stand(life, [&] { return try_get(&life.at_queue()); });
+  const auto result =
+      below(3) == 0 ? try_get(nullptr) : stand(life, [&] { return try_get(&life.at_queue()); });
   if (result == QueueResult::done) {
     receive(life.me, kQueueWay, in_);
     MP_POINT("storm.got");
@@ -255,7 +261,8 @@ void mp::test::receive(OwnerId me, Way way, const unsigned char* record) {
                             : record + kUnit;
   Head head;
   memcpy(&head, payload, sizeof head);
-  bool spoilt = head.length != r.length || head.life >= kLives || head.number >= kMessages || head.objects != count;
+  bool spoilt =
+      head.length != r.length || head.life >= kLives || head.number >= kMessages || head.objects != count;
   for (uint32_t i = sizeof head; !spoilt && i < head.length; i++)
     spoilt = payload[i] != static_cast<unsigned char>(head.number);
   if (count > 0 && !spoilt)

@@ -16,7 +16,7 @@ enum Way : uint32_t { kQueueWay, kPipeWay, kPipeBack, kWays };
 
 /// One life of a worker, as a producer.
 struct Producer {
-  std::atomic<uint16_t> tried, put;  // messages with lower numbers may be, or are, on their way
+  std::atomic<uint16_t> tried, put;   // messages with lower numbers may be, or are, on their way
   std::atomic<uint16_t> last[kWays];  // of a pipe: the number after the last one received
   std::atomic<uint32_t> received[kMessages / 32];
 };

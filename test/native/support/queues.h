@@ -57,7 +57,6 @@ inline uint32_t kept(const Arena& arena, uint32_t number) {
   return n;
 }
 inline void* heap_at(const Arena& arena, unsigned char* heap, uint32_t index) {
-  (void)arena;
   return heap + arena.slot(index).extent;
 }
 

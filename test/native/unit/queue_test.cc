@@ -287,8 +287,8 @@ TEST("queue: what the dead, or those who left, had taken is lost, and join says 
 }
 
 TEST("queue: whoever dies at any step of get or done, join ends, and tells of one message at most") {
-  for (const char* const point :
-       {"queue.copied", "queue.got", "queue.let_go", "queue.counted_off", "queue.done_counted", "monitor.left"}) {
+  for (const char* const point : {"queue.copied", "queue.got", "queue.let_go", "queue.counted_off",
+                                  "queue.done_counted", "monitor.left"}) {
     QueueGround g;
     Guest a = g.sit();
     const Reference r = make_lock(g.arena, a.desk.me);
@@ -339,7 +339,9 @@ TEST("queue: what a message refers to lives although its sender died, until it i
   CHECK(!alive(g.arena, lock) && census(g.arena).objects == before.objects);
 }
 
-TEST("queue: what a freed queue had in it is given back, that of a queue in it, too, and one that lies in itself") {
+TEST(
+    "queue: what a freed queue had in it is given back, that of a queue in it, too, and one that lies in "
+    "itself") {
   for (const bool dies : {false, true}) {
     HeapGround g;
     const Census before = census(g.arena);
@@ -363,8 +365,7 @@ TEST("queue: what a freed queue had in it is given back, that of a queue in it, 
       CHECK(alive(g.arena, lock));
       close(g.arena, me, outer.index);
     }
-    CHECK(!alive(g.arena, lock) && keepers_in_use(g.arena) == 0 &&
-          census(g.arena).objects == before.objects);
+    CHECK(!alive(g.arena, lock) && keepers_in_use(g.arena) == 0 && census(g.arena).objects == before.objects);
   }
 }
 
@@ -378,8 +379,8 @@ TEST("queue: a reference that names nothing is refused, and nothing is put") {
 }
 
 TEST("queue: whoever dies at any step of a put, the message is there whole or not at all") {
-  for (const char* const point : {"queue.keeper_taken", "keeper.bit_set", "queue.kept", "queue.written", "queue.put",
-                                  "queue.notified", "monitor.rung", "monitor.left"}) {
+  for (const char* const point : {"queue.keeper_taken", "keeper.bit_set", "queue.kept", "queue.written",
+                                  "queue.put", "queue.notified", "monitor.rung", "monitor.left"}) {
     QueueGround g;
     Guest a = g.sit();
     const Census before = census(g.arena);
@@ -402,7 +403,8 @@ TEST("queue: whoever dies at any step of a put, the message is there whole or no
     CHECK(alive(g.arena, *lock) == whole && (!whole || a.number() == 7));
     if (whole) close(g.arena, a.desk.me, lock->index);
     CHECK(g.block().bytes == 0 && g.number_kept() == 0);
-    if (result == waits) CHECK(queue_get(a.desk, a.got, 0, 1, nullptr, nullptr, &a.units, &a.failed) == waits);
+    if (result == waits)
+      CHECK(queue_get(a.desk, a.got, 0, 1, nullptr, nullptr, &a.units, &a.failed) == waits);
     queue_withdraw(a.desk, a.seat);
     CHECK(census(g.arena).objects == before.objects);
     delete lock;
@@ -419,8 +421,7 @@ TEST("queue: whatever lies in its ring, nothing crashes, and nothing loops for e
     for (uint32_t n = 0; n < 4; n++) CHECK(a.put(Letter(40, n, {r})) == done);
     auto* at = reinterpret_cast<uint64_t*>(a.desk.ring().bytes);
     for (uint32_t u = 0; u < 512; u++)
-      if (random() % 8 == 0)
-        at[u] = random() & (random() % 2 == 0 ? ~uint64_t{0} : 0xffff'ffff'0000'00ff);
+      if (random() % 8 == 0) at[u] = random() & (random() % 2 == 0 ? ~uint64_t{0} : 0xffff'ffff'0000'00ff);
     for (uint32_t n = 0; n < 8; n++) {
       if (random() % 4 == 0) g.queue().flags.fetch_or(kDoubt);
       refused += a.get() == damaged;
