@@ -30,14 +30,14 @@ bool take_changer(Keeper& keeper, OwnerId as, bool inherits = false) {
 }
 
 /// Empties a keeper for as long as its object is no more. Once is not enough: another one may have been freed there by
-/// somebody who found that we have the keeper.
-void sweep_one(const Arena& arena, uint32_t holder_slot, OwnerId as, uint32_t number, bool inherits) {
+/// somebody who found that we have the keeper. Returns whether there was one.
+bool sweep_one(const Arena& arena, uint32_t holder_slot, OwnerId as, uint32_t number, bool inherits) {
   Keeper& keeper = arena.keeper(number);
-  for (;;) {
+  for (bool emptied = false;; emptied = true) {
     const uint64_t object = keeper.object.load(memory_order_acquire);
     const bool stale = object != 0 && is_stale(arena, object);
     const bool inherited = inherits && keeper.changer.load(memory_order_acquire) == as;
-    if ((!stale && !inherited) || !take_changer(keeper, as, inherits)) return;
+    if ((!stale && !inherited) || !take_changer(keeper, as, inherits)) return emptied;
     if (stale && keeper.object.load(memory_order_acquire) == object) {
       keeper_retain(arena, holder_slot, number, [](uint32_t) { return false; });
       MP_POINT("keeper.emptied");
@@ -134,7 +134,15 @@ void keepers_sweep(const Arena& arena, uint32_t holder_slot, bool inherits) {
   if (high == 0) return;
   const OwnerId as =
       owner_id(holder_slot, arena.participant(holder_slot).state.load(memory_order_acquire) >> 1);
-  for (uint32_t k = 1; k < high && k < kKeeperMax; k++) sweep_one(arena, holder_slot, as, k, inherits);
+  // Emptying one may free queues that lay there, and then comes here again. Whoever is at one already comes back to theirs:
+  // queues lie in queues a thousand deep, and stacks are small.
+  for (uint32_t k = 1; !inherits && k < high && k < kKeeperMax; k++)
+    if (arena.keeper(k).changer.load(memory_order_relaxed) == as) return;
+  for (bool again = true; again;) {
+    again = false;
+    for (uint32_t k = 1; k < high && k < kKeeperMax; k++)
+      again = sweep_one(arena, holder_slot, as, k, inherits) || again;
+  }
 }
 
 }  // namespace mp

@@ -7,6 +7,7 @@
 namespace mp::fake {
 namespace {
 constexpr uint32_t kParticipants = 80;  // more than coroutines and the keeper
+constexpr uint32_t kKeepers = 8;        // more than any exploration takes
 unsigned char *tree, *named;
 
 unsigned char* map(size_t bytes) {
@@ -40,6 +41,10 @@ void ground_clean() {
     for (size_t of = 0; of < kBitmapsStride; of += kBitmapBytes)
       memset(arena.base + kBitmapsOffset + p * kBitmapsStride + of, 0, kSlotsPerChunk / 8);
   memset(arena.base + kSlotsOffset, 0, kSlotsPerChunk * sizeof(Slot));
+  memset(arena.base + kKeepersOffset, 0, kKeepers * sizeof(Keeper));
+  for (uint32_t k = 0; k < kKeepers; k++)
+    memset(arena.base + kKeeperBitmapsOffset + k * kBitmapBytes, 0, kSlotsPerChunk / 8);
+  arena.header().keeper_high.store(0);
   memset(arena.base + kHeapHeaderOffset, 0, sizeof(HeapHeader));
   arena.header().participant_high.store(0);
   arena.header().slots_reserved.store(kSlotsPerChunk);

@@ -5,4 +5,6 @@ namespace mp::test {
 extern bool broken_tokens;
 /// Likewise: whoever repairs a semaphore does not count its units again.
 extern bool broken_settle;
+/// Likewise: whoever takes a queue's latch over does not count its bytes and references again.
+extern bool broken_doubt;
 }  // namespace mp::test

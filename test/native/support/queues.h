@@ -34,15 +34,15 @@ inline uint32_t number_of(const unsigned char* record) {
   return number;
 }
 
-inline Reference name_of(const Arena& arena, uint32_t index) {
-  return {index, static_cast<uint32_t>(arena.slot(index).header.load())};
+/// Somebody who closes it may have it dying for a moment, though others hold it.
+inline uint32_t living_header(const Arena& arena, uint32_t index) {
+  return static_cast<uint32_t>(arena.slot(index).header.load()) & ~uint32_t{kDying};
 }
+inline Reference name_of(const Arena& arena, uint32_t index) { return {index, living_header(arena, index)}; }
 inline bool holds(const Arena& arena, OwnerId who, uint32_t index) {
   return arena.holder_cell(owner_slot(who), index).load() & holder_bit(index);
 }
-inline bool alive(const Arena& arena, Reference r) {
-  return static_cast<uint32_t>(arena.slot(r.index).header.load()) == r.header;
-}
+inline bool alive(const Arena& arena, Reference r) { return living_header(arena, r.index) == r.header; }
 inline uint32_t keepers_in_use(const Arena& arena) {
   uint32_t n = 0;
   for (uint32_t k = 1; k < arena.header().keeper_high.load(); k++) n += arena.keeper(k).object.load() != 0;
@@ -57,7 +57,6 @@ inline uint32_t kept(const Arena& arena, uint32_t number) {
   return n;
 }
 inline void* heap_at(const Arena& arena, unsigned char* heap, uint32_t index) {
-  (void)arena;
   return heap + arena.slot(index).extent;
 }
 

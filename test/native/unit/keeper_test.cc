@@ -69,7 +69,8 @@ TEST("keeper: there are 1023, then none; given back they can be had again") {
   CHECK(keepers_in_use(g.arena) == 1);
 }
 
-TEST("keeper: queues inside queues, as deep as there can be, go with the outermost, on a thread's stack too") {
+TEST(
+    "keeper: queues inside queues, as deep as there can be, go with the outermost, on a thread's stack too") {
   for (const bool in_thread : {false, true}) {
     HeapGround g;
     const Census before = census(g.arena);
@@ -117,10 +118,8 @@ TEST("keeper: who empties one while it leaves is not taken for dead") {
   static OwnerId self;
   static uint32_t keeper_number, seen;
   static uint32_t late;
-  ground = &g, self = leaver, keeper_number = number, seen = 0, late = q;
+  ground = &g, self = leaver, keeper_number = 0, seen = 0, late = q;
   mp_on_point = [](const char* point) {
-    if (strcmp(point, "sweep.abandoned") == 0) return;
-    const bool ending = ground->arena.participant(owner_slot(self)).state.load() & kEnding;
     if (strcmp(point, "sweep.ending") == 0) {
       ground->arena.holder_cell(owner_slot(self), late).fetch_or(holder_bit(late));
       mp_on_point = nullptr;
@@ -147,7 +146,6 @@ TEST("keeper: who empties one while it leaves is not taken for dead") {
         seen++;
       };
     }
-    (void)ending;
   };
   participant_leave(g.arena, leaver);
   mp_on_point = nullptr;
@@ -155,8 +153,8 @@ TEST("keeper: who empties one while it leaves is not taken for dead") {
 }
 
 TEST("keeper: whoever dies at any step of taking or emptying one leaves nothing") {
-  for (const char* const point :
-       {"keeper.changing", "keeper.taken", "keeper.bit_set", "keeper.bit_cleared", "keeper.emptied", "keeper.given_back"}) {
+  for (const char* const point : {"keeper.changing", "keeper.taken", "keeper.bit_set", "keeper.bit_cleared",
+                                  "keeper.emptied", "keeper.given_back"}) {
     HeapGround g;
     const Census before = census(g.arena);
     const pid_t child = fork();
@@ -167,7 +165,8 @@ TEST("keeper: whoever dies at any step of taking or emptying one leaves nothing"
         if (strcmp(p, where) == 0) kill(getpid(), SIGKILL);
       };
       const OwnerId me = enter(g.arena);
-      const uint32_t q = create(g.arena, me, kQueue), inner = create(g.arena, me, kQueue), lock = create(g.arena, me);
+      const uint32_t q = create(g.arena, me, kQueue), inner = create(g.arena, me, kQueue),
+                     lock = create(g.arena, me);
       const uint32_t number = take(g.arena, me, q);
       keep(g.arena, number, inner);
       const uint32_t other = take(g.arena, me, inner);

@@ -93,7 +93,8 @@ TEST("pipe: too large, no room, a name of nothing") {
   PipeGround g(64);
   const OwnerId a = g.use(0);
   const Reference r = name_of(g.arena, create(g.arena, a));
-  CHECK(g.put(a, 0, Letter(14 * kUnit, 1, {r})) == done && g.put(a, 0, Letter(15 * kUnit, 1, {r})) == too_large);
+  CHECK(g.put(a, 0, Letter(14 * kUnit, 1, {r})) == done &&
+        g.put(a, 0, Letter(15 * kUnit, 1, {r})) == too_large);
   while (g.put_plain(0, Letter(24, 1))) {
   }
   CHECK(g.put(a, 0, Letter(24, 1, {r})) == waits && g.number_kept() == 1);
@@ -103,8 +104,8 @@ TEST("pipe: too large, no room, a name of nothing") {
 }
 
 TEST("pipe: whoever dies at any step of a put or get has put or got it, or not, and nothing is left") {
-  for (const char* const point : {"keeper.taken", "pipe.doubted", "keeper.bit_set", "pipe.written", "pipe.put",
-                                  "pipe.copied", "pipe.got", "pipe.let_go"}) {
+  for (const char* const point : {"keeper.taken", "pipe.doubted", "keeper.bit_set", "pipe.written",
+                                  "pipe.put", "pipe.copied", "pipe.got", "pipe.let_go"}) {
     PipeGround g;
     const Census before = census(g.arena);
     const bool gets = strstr("pipe.copied pipe.got pipe.let_go", point) != nullptr;
@@ -142,7 +143,8 @@ TEST("pipe: whoever dies at any step of a put or get has put or got it, or not, 
     participant_leave(g.arena, a);
     participant_leave(g.arena, next);
     g.close_all(g.keeper);
-    CHECK(!alive(g.arena, own) && keepers_in_use(g.arena) == 0 && census(g.arena).objects == before.objects - 3);
+    CHECK(!alive(g.arena, own) && keepers_in_use(g.arena) == 0 &&
+          census(g.arena).objects == before.objects - 3);
   }
 }
 

@@ -17,7 +17,8 @@ namespace {
 struct Bytes {
   std::vector<uint64_t> memory;
   Ring ring;
-  explicit Bytes(uint32_t units) : memory(units), ring{reinterpret_cast<unsigned char*>(memory.data()), units} {}
+  explicit Bytes(uint32_t units)
+      : memory(units), ring{reinterpret_cast<unsigned char*>(memory.data()), units} {}
 };
 
 /// The units of a record with a payload of so many, each of which says `number`.
