@@ -13,6 +13,7 @@ import { emptyRare, fillRare, readRare } from './read-rare.js';
 import { Shapes, type ValueSource } from './shapes.js';
 import { ShortStrings } from './short-strings.js';
 
+const nothing: Surroundings = { shared: [], large: [] };
 /** Above this V8 makes `new Array(n)` a table of indices. */
 const longestAtOnce = 30_000_000;
 
@@ -23,7 +24,7 @@ interface Later {
 }
 
 export class Reader implements ValueSource {
-  around!: Surroundings;
+  around: Surroundings = nothing;
   isBusy = false;
   /** Whether nothing is left of the last message. */
   #isClean = true;
@@ -81,6 +82,7 @@ export class Reader implements ValueSource {
   }
 
   #forget(): void {
+    this.around = nothing;
     this.#objects = null;
     if (this.#later.length > 0) this.#later = [];
     this.#depth = 0;

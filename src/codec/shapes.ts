@@ -9,11 +9,11 @@ export interface ValueSource {
 }
 type Make = (from: ValueSource) => object;
 
-/** What may stand in generated code: letters, digits and underscores. (A regular expression needs stack to be compiled.) */
+/** What may stand in generated code: letters, digits, _ and $. (A regular expression needs stack to be compiled.) */
 function isPlainName(key: string): boolean {
   for (let i = 0; i < key.length; i++) {
     const unit = key.charCodeAt(i);
-    const isLetter = (unit >= 65 && unit <= 90) || (unit >= 97 && unit <= 122) || unit === 95;
+    const isLetter = (unit >= 65 && unit <= 90) || (unit >= 97 && unit <= 122) || unit === 95 || unit === 36;
     if (!isLetter && !(i > 0 && unit >= 48 && unit <= 57)) return false;
   }
   return key !== '' && key !== '__proto__';
