@@ -34,7 +34,7 @@ export class Encoder {
     const writer = this.#writer;
     if (writer.isBusy) {
       throw new MultiprocessingError(
-        'ERR_MP_BUSY',
+        'ERR_MP_CLONE',
         `A getter inside ${rootName} sends a message while it is being sent`,
       );
     }

@@ -2,6 +2,7 @@
 import { types } from 'node:util';
 import { Serializer } from 'node:v8';
 import { isShareable } from '../transfer/handle.js';
+import { isStackOverflow } from './failures.js';
 import { errorNames, viewNames } from './format.js';
 
 /** `instance` is any object that is copied as its own enumerable properties, `refused` one that cannot be copied. */
@@ -109,7 +110,8 @@ function serializes(value: object): boolean {
   try {
     new Serializer().writeValue(value);
     return true;
-  } catch {
+  } catch (error) {
+    if (isStackOverflow(error)) throw error;
     return false;
   }
 }

@@ -1,5 +1,5 @@
 /** Reading what holds bytes: Buffers, ArrayBuffers and the views of them. */
-import { damaged } from './damaged.js';
+import { damaged } from './failures.js';
 import * as f from './format.js';
 import type { Reader } from './reader.js';
 import { newResizable } from './resizable.js';

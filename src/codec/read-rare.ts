@@ -1,6 +1,6 @@
 /** Reading what is met less often than plain objects and arrays. */
 import { functionAtOnce } from './functions.js';
-import { damaged } from './damaged.js';
+import { damaged } from './failures.js';
 import * as f from './format.js';
 import { readArrayBuffer, readBuffer, readView } from './read-bytes.js';
 import type { Reader } from './reader.js';

@@ -5,7 +5,7 @@
  * read once. An object's values may not reach into its keys, so that no byte is read for two objects.
  */
 import { MultiprocessingError } from '../errors.js';
-import { damaged } from './damaged.js';
+import { damaged, isStackOverflow } from './failures.js';
 import type { Surroundings } from './decoder.js';
 import * as f from './format.js';
 import type { Bytes, Memory } from './memory.js';
@@ -25,8 +25,10 @@ interface Later {
 }
 
 export class Reader implements ValueSource {
-  around = nothing;
+  around: Surroundings = nothing;
   isBusy = false;
+  /** Whether nothing is left of the last message. */
+  #isClean = true;
   /** Reservations of address space that resizable ArrayBuffers have taken. */
   resizables = 0;
   #memory!: Memory;
@@ -46,6 +48,8 @@ export class Reader implements ValueSource {
   readonly #strings = new ShortStrings();
 
   message(memory: Memory, start: number, end: number, around: Surroundings): unknown {
+    if (!this.#isClean) this.#forget();
+    this.#isClean = false;
     this.isBusy = true;
     this.#memory = memory;
     this.#bytes = memory.bytes;
@@ -66,25 +70,26 @@ export class Reader implements ValueSource {
     } catch (error) {
       throw this.#explained(error);
     } finally {
-      this.#forget();
+      this.isBusy = false;
+      this.#forget(); // at the end of the stack this may fail: then the next message does it
     }
   }
 
   #explained(error: unknown): unknown {
     if (error instanceof MultiprocessingError || (error !== undefined && error === this.#foreign))
       return error;
-    if (error instanceof RangeError && error.message.includes('call stack')) return error; // the caller's
+    if (isStackOverflow(error)) return error;
     return damaged(error instanceof Error ? error.message : String(error), error);
   }
 
   #forget(): void {
-    this.around = nothing; // what it names is its value's to keep
+    this.around = nothing;
     this.#objects = null;
     if (this.#later.length > 0) this.#later = [];
     this.#depth = 0;
     this.#foreign = undefined;
     this.resizables = 0;
-    this.isBusy = false;
+    this.#isClean = true;
   }
 
   value(): unknown {

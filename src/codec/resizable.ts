@@ -23,8 +23,9 @@ export function isOutOfBounds(view: ArrayBufferView): boolean {
     if (types.isTypedArray(view)) view.at(0);
     else return view.byteLength < 0;
     return false;
-  } catch {
-    return true;
+  } catch (error) {
+    if (error instanceof TypeError) return true;
+    throw error;
   }
 }
 

@@ -9,8 +9,16 @@ export interface ValueSource {
 }
 type Make = (from: ValueSource) => object;
 
-/** What may stand in generated code: nothing but plain names. */
-const plainName = /^[A-Za-z_$][\w$]*$/;
+/** What may stand in generated code: letters, digits, _ and $. (A regular expression needs stack to be compiled.) */
+function isPlainName(key: string): boolean {
+  for (let i = 0; i < key.length; i++) {
+    const unit = key.charCodeAt(i);
+    const isLetter = (unit >= 65 && unit <= 90) || (unit >= 97 && unit <= 122) || unit === 95 || unit === 36;
+    if (!isLetter && !(i > 0 && unit >= 48 && unit <= 57)) return false;
+  }
+  return key !== '' && key !== '__proto__';
+}
+
 /** Compiling takes longer than making this many objects. */
 const oftenFrom = 16;
 const shapeLimit = 1024;
@@ -31,10 +39,7 @@ export class Shape {
     this.#tail = block.subarray(4 * this.#words.length);
     this.keys = keys;
     this.isInherited = keys.some((key) => key in Object.prototype);
-    this.#canCompile =
-      keys.length > 0 &&
-      new Set(keys).size === keys.length &&
-      keys.every((k) => plainName.test(k) && k !== '__proto__');
+    this.#canCompile = keys.length > 0 && new Set(keys).size === keys.length && keys.every(isPlainName);
   }
 
   isOf(view: DataView, at: number, length: number): boolean {
@@ -93,8 +98,9 @@ function compile(keys: readonly string[]): Make | null {
     const properties = keys.map((key) => `${JSON.stringify(key)}: from.value()`);
     // eslint-disable-next-line @typescript-eslint/no-implied-eval -- of plain names only
     return new Function('from', `return { ${properties.join(', ')} };`) as Make;
-  } catch {
-    mayCompile = false;
+  } catch (error) {
+    if (!(error instanceof EvalError)) throw error;
+    mayCompile = false; // it is forbidden here
     return null;
   }
 }

@@ -60,7 +60,8 @@ function isDetached(buffer: ArrayBufferLike): boolean {
   try {
     new Uint8Array(buffer);
     return false;
-  } catch {
-    return true;
+  } catch (error) {
+    if (error instanceof TypeError) return true;
+    throw error;
   }
 }

@@ -5,7 +5,7 @@
  * that.
  */
 import { types } from 'node:util';
-import type { MultiprocessingError } from '../errors.js';
+import { MultiprocessingError } from '../errors.js';
 import { referenceTo, type FunctionRef } from '../transfer/function-ref.js';
 import type { Shareable } from '../transfer/handle.js';
 import { isIndex, mayHaveNames, namesOf } from './array-names.js';
@@ -37,6 +37,8 @@ export class Writer {
   #depth = 0;
   #isGraph = false;
   #isBusy = false;
+  /** Whether nothing is left of the last message. */
+  #isClean = true;
   /** Null until it matters. */
   #inherits: boolean | null = null;
   #later: object[] = [];
@@ -50,6 +52,8 @@ export class Writer {
   /** Where the message ends, or -1. */
   message(value: unknown, memory: Memory, start: number, end: number, rootName: string): number {
     if (start >= end) return -1;
+    if (!this.#isClean) this.#forget();
+    this.#isClean = false;
     this.#isBusy = true;
     this.#memory = memory;
     this.#bytes = memory.bytes;
@@ -68,7 +72,8 @@ export class Writer {
       if (error === full) return -1;
       throw error;
     } finally {
-      this.#forget();
+      this.#isBusy = false;
+      this.#forget(); // at the end of the stack this may fail: then the next message does it
     }
   }
 
@@ -78,8 +83,8 @@ export class Writer {
     if (this.#later.length > 0) this.#later = [];
     this.#depth = 0;
     this.#isGraph = false;
-    this.#isBusy = false;
     this.resizables = 0;
+    this.#isClean = true;
   }
 
   value(v: unknown): void {
@@ -214,7 +219,7 @@ export class Writer {
     try {
       ref = referenceTo(v);
     } catch (cause) {
-      throw this.refusal(v, { cause });
+      throw cause instanceof MultiprocessingError ? this.refusal(v, { cause }) : cause;
     }
     this.u8(f.tFunction);
     this.#string(ref.module);

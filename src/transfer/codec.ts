@@ -7,7 +7,7 @@
  *        8         the handles, padded to a multiple of 8, then the value
  */
 import { decodeBytes, encodeToBytes } from '../codec/bytes.js';
-import { damaged } from '../codec/damaged.js';
+import { damaged } from '../codec/failures.js';
 import { decodeLater, functionAtOnce, type FunctionOf } from '../codec/functions.js';
 import { openHandle, toHandle, type Handle, type Shareable } from './handle.js';
 

@@ -213,7 +213,7 @@ test('errors of getters come out, and the next message is as good', async () => 
     const inner = round({ get b() { return round({ c: 1 }); } });
     const end = attempt({ a: 1 });
     out([thrown, nested, inner, new Decoder().decode(memory, 0, end, nothing)]);`);
-  expect(got).toEqual(['mine', 'ERR_MP_BUSY', { b: { c: 1 } }, { a: 1 }]);
+  expect(got).toEqual(['mine', 'ERR_MP_CLONE', { b: { c: 1 } }, { a: 1 }]);
 });
 
 test('values may be as deep as memory allows, also with little stack left', async () => {
