@@ -7,6 +7,7 @@
 import { Memory } from '../codec/memory.js';
 import { MultiprocessingError } from '../errors.js';
 import { incoming, out } from '../message/buffers.js';
+import { pipeGet, pipePut } from '../message/calls.js';
 import { MessageReader } from '../message/reader.js';
 import { headBytes, meta, padded, recordBytesMax } from '../message/record.js';
 import { MessageWriter } from '../message/writer.js';
@@ -140,7 +141,7 @@ export class RingWriter {
 
   #putNative(units: number): boolean {
     const { id, number, words, tailAt, tailAwaitedAt } = this.ring;
-    const code = native.pipePut(id, number, units) & 7;
+    const code = pipePut(id, number, units) & 7;
     if (code === QueueResult.waits) return false;
     if (code !== QueueResult.done) throw damaged();
     this.#tail = Atomics.load(words, tailAt);
@@ -265,7 +266,7 @@ export class RingReader {
 
   #takeNative(): void {
     const { id, number, words, headAt } = this.ring;
-    const code = native.pipeGet(id, number);
+    const code = pipeGet(id, number);
     if ((code & 7) !== QueueResult.done) throw damaged();
     this.#tell(Atomics.load(words, headAt));
   }

@@ -16,13 +16,18 @@ export function orFail<T>(code: string, what: string, call: () => T): T {
   try {
     return call();
   } catch (error) {
-    const { errno, syscall, message } = error as NativeFailure;
-    if (errno === undefined || syscall === undefined) throw error;
-    const none = errno === 'EMFILE' || errno === 'ENFILE'; // descriptors, whatever they were for
-    throw new MultiprocessingError(none ? 'ERR_MP_DESCRIPTORS' : code, `${what}: ${message}`, {
-      errno,
-      syscall,
-      cause: error,
-    });
+    throw asFailure(code, what, error);
   }
+}
+
+/** What orFail() makes of an error. Where a call is hot. */
+export function asFailure(code: string, what: string, error: unknown): unknown {
+  const { errno, syscall, message } = error as NativeFailure;
+  if (errno === undefined || syscall === undefined) return error;
+  const none = errno === 'EMFILE' || errno === 'ENFILE'; // descriptors, whatever they were for
+  return new MultiprocessingError(none ? 'ERR_MP_DESCRIPTORS' : code, `${what}: ${message}`, {
+    errno,
+    syscall,
+    cause: error,
+  });
 }

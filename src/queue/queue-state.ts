@@ -2,6 +2,7 @@
 import { MultiprocessingError, ShutDownError } from '../errors.js';
 import type { Reference } from '../memory/arena.js';
 import { incoming, out } from '../message/buffers.js';
+import { queueGet, queueGetHow, queuePut, queuePutHow } from '../message/calls.js';
 import { MessageReader, valueAtOnce, valueLater } from '../message/reader.js';
 import { recordBytesMax } from '../message/record.js';
 import { MessageWriter } from '../message/writer.js';
@@ -139,7 +140,7 @@ export class QueueState implements LocalState, SyncState {
   }
 
   #put(from: MessageWriter, end: number, what: string, pack: boolean): boolean | Packed {
-    const code = this.putters.waiting > 0 ? QueueResult.waits : native.queuePut(this.id, end / unitBytes) & 7;
+    const code = this.putters.waiting > 0 ? QueueResult.waits : queuePut(this.id, end / unitBytes) & 7;
     if (code === QueueResult.done) return true;
     if (code !== QueueResult.waits) throw this.failure(code, what);
     return pack && { bytes: copied(0, end), settle: from.keep() };
@@ -158,7 +159,7 @@ export class QueueState implements LocalState, SyncState {
       try {
         const end = values.write(from, this.#recordBytes);
         if (end === 0) return true;
-        const code = this.putters.waiting > 0 ? QueueResult.waits : native.queuePut(this.id, end / unitBytes);
+        const code = this.putters.waiting > 0 ? QueueResult.waits : queuePut(this.id, end / unitBytes);
         if ((code & 7) === QueueResult.waits)
           return { bytes: copied((code >>> 3) * unitBytes, end), settle: from.keep() };
         if ((code & 7) !== QueueResult.done) throw this.failure(code & 7, what);
@@ -174,7 +175,7 @@ export class QueueState implements LocalState, SyncState {
   putPacked(packed: Packed, how: number, what: string): boolean {
     const saved = writing ? copied() : null;
     out.bytes.set(packed.bytes);
-    const code = native.queuePut(this.id, packed.bytes.length / unitBytes, how, this.putterSeat.number);
+    const code = queuePutHow(this.id, packed.bytes.length / unitBytes, how, this.putterSeat.number);
     if (saved !== null) out.bytes.set(saved);
     packed.bytes = packed.bytes.subarray((code >>> 3) * unitBytes);
     if ((code & 7) === QueueResult.waits) return false;
@@ -186,8 +187,8 @@ export class QueueState implements LocalState, SyncState {
   /** A message, or null if there is none now. `later`: its value may be a promise for it. */
   tryGet(shared: boolean, what: string, later = false): { value: unknown } | null {
     const code = this.counts
-      ? native.queueGet(this.id, 1, How.counts, this.getterSeat.number)
-      : native.queueGet(this.id, 1);
+      ? queueGetHow(this.id, 1, How.counts, this.getterSeat.number)
+      : queueGet(this.id, 1);
     return this.#got(code) ? { value: this.#read(0, shared, what, later) } : this.#none(code, what);
   }
 
@@ -195,8 +196,8 @@ export class QueueState implements LocalState, SyncState {
   getSome(max: number, shared: boolean, what: string, later: boolean, how = 0): unknown[] | null {
     const code =
       this.counts || how !== 0
-        ? native.queueGet(this.id, max, this.counts ? how | How.counts : how, this.getterSeat.number)
-        : native.queueGet(this.id, max);
+        ? queueGetHow(this.id, max, this.counts ? how | How.counts : how, this.getterSeat.number)
+        : queueGet(this.id, max);
     if (!this.#got(code)) return this.#none(code, what);
     const values: unknown[] = [];
     const end = (code >>> 3) * unitBytes;
@@ -208,7 +209,7 @@ export class QueueState implements LocalState, SyncState {
   /** As an Attempt that takes nothing: whether there is a message, or never will be. */
   awaitMessage(): boolean {
     const seat = this.getterSeat.number;
-    native.queueGet(this.id, 0, How.stands, seat); // none of them: it only stands in line
+    queueGetHow(this.id, 0, How.stands, seat); // none of them: it only stands in line
     const [length, , , , shut] = native.queueFacts(this.id);
     if (length === 0 && shut === 0) return false;
     native.queueWithdraw(this.id, seat); // if we were told of a message, the next one is now
