@@ -68,14 +68,10 @@ export type { ReadableStreamOptions, StreamOptions, WebStreams } from './connect
 
 export { Pipe, type PipeOptions } from './connection/pipe.js';
 export { wait, type Waitable } from './connection/wait.js';
-export {
-  JoinableQueue,
-  Queue,
-  SimpleQueue,
-  type GetOptions,
-  type QueueOptions,
-  type SyncGetOptions,
-} from './queue/queue.js';
+export type { QueueOptions } from './queue/create-queue.js';
+export { JoinableQueue } from './queue/joinable-queue.js';
+export { Queue, type GetOptions, type SyncGetOptions } from './queue/queue.js';
+export { SimpleQueue } from './queue/simple-queue.js';
 
 export type { Handle } from './transfer/handle.js';
 export { open, share } from './transfer/share.js';

@@ -1,6 +1,5 @@
-import { inspect } from 'node:util';
-import { EmptyError, FullError, MultiprocessingError, ShutDownError, TimeoutError } from '../errors.js';
 import type { Readable, Writable } from 'node:stream';
+import { inspect } from 'node:util';
 import {
   type ReadableStreamOptions,
   toReadable,
@@ -8,11 +7,10 @@ import {
   toWritable,
   type WebStreams,
 } from '../connection/streams.js';
-import { type Address, damaged, Reference } from '../memory/arena.js';
+import { EmptyError, FullError, ShutDownError } from '../errors.js';
 import { rangeError, show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
-import { QueueResult } from '../native/message-binding.js';
-import { SyncHandle, openObject, type SyncAddress } from '../sync/sync-handle.js';
+import { SyncHandle } from '../sync/sync-handle.js';
 import { type Attempt, waitInLine } from '../sync/wait-line.js';
 import {
   parseSyncWait,
@@ -21,18 +19,9 @@ import {
   type Wait,
   type WaitOptions,
 } from '../sync/wait-options.js';
-import { grant, type Handle, pin, registerKind, toHandle } from '../transfer/handle.js';
+import { grant, type Handle, pin, toHandle } from '../transfer/handle.js';
+import { createQueue, type QueueOptions, registerQueue } from './create-queue.js';
 import { type Packed, QueueState, Remaining } from './queue-state.js';
-
-export interface QueueOptions {
-  /** How many bytes of messages it holds at most, those of large arrays included; 256 MiB by default. More than that wait. */
-  maxBytes?: number;
-  /**
-   * How many bytes of shared memory its ring has, a power of two; 1 MiB by default. Small messages lie there; what is longer
-   * than 64 KiB has memory of its own.
-   */
-  ringBytes?: number;
-}
 
 export interface GetOptions extends WaitOptions {
   /**
@@ -45,13 +34,6 @@ export interface SyncGetOptions extends SyncWaitOptions {
   /** As of {@link GetOptions}. */
   shared?: boolean | undefined;
 }
-
-const { layout } = native;
-const ringDefault = 1 << 20;
-const ringLeast = 1 << 12;
-const ringMost = 1 << 30;
-const bytesDefault = 256 << 20;
-const itemsMost = 2 ** 31 - 1;
 
 /**
  * A queue between processes and threads: many may put, many may get; what one puts comes in the order in which it put it.
@@ -68,7 +50,7 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
   /** @internal */
   constructor(state: QueueState);
   constructor(given: unknown = 0, options?: unknown) {
-    super(given instanceof QueueState ? given : create(new.target.className, given, options));
+    super(given instanceof QueueState ? given : createQueue(new.target.className, given, options));
   }
 
   /** @internal */
@@ -373,118 +355,11 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
   }
 }
 
-/** A queue whose messages are said to be done: `await queue.join()` waits until all that were put are. */
-export class JoinableQueue<T = unknown> extends Queue<T> {
-  /** @internal */
-  protected static override readonly className = 'JoinableQueue';
-
-  protected override get kindName(): string {
-    return 'JoinableQueue';
-  }
-
-  /**
-   * Says that one message that was got has been dealt with.
-   * @throws MultiprocessingError `ERR_MP_STATE` if that was said of all that were got
-   */
-  taskDone(): void {
-    const state = this.opened('taskDone()');
-    if (!native.queueDone(state.id, state.getterSeat.number)) {
-      throw new MultiprocessingError(
-        'ERR_MP_STATE',
-        'JoinableQueue.taskDone(): called more often than there were messages got: call it once for each',
-      );
-    }
-  }
-
-  /**
-   * Waits until every message ever put was got and said to be done, without blocking the event loop.
-   * @throws TimeoutError, ClosedError, the signal's reason; MultiprocessingError `ERR_MP_LOST` if some were got by somebody who
-   * died before it said so: told once
-   */
-  async join(options?: number | WaitOptions): Promise<void> {
-    const what = 'JoinableQueue.join()';
-    const state = this.opened('join()');
-    const wait = checked(parseWait(options, what));
-    await waitInLine<undefined>(this, state.joiners, wait, {
-      attempt: (how) => (joined(state, how, what) ? { value: undefined } : null),
-      timedOut: () => new TimeoutError(`${what}: not all done within ${wait.timeout} ms`),
-    });
-  }
-
-  /** The same, blocking this thread. */
-  joinSync(options?: number | SyncWaitOptions): void {
-    const what = 'JoinableQueue.joinSync()';
-    const state = this.opened('joinSync()');
-    const { timeout } = parseSyncWait(options, what);
-    if (!state.joiners.block((how) => joined(state, how, what), timeout, what))
-      throw new TimeoutError(`${what}: not all done within ${timeout} ms`);
-  }
-}
-
-/** As a Queue without a limit; Python has it, for it can do without a thread. */
-export class SimpleQueue<T = unknown> extends Queue<T> {
-  constructor(options?: QueueOptions);
-  /** @internal */
-  constructor(state: QueueState);
-  constructor(given?: QueueState | QueueOptions) {
-    if (given instanceof QueueState) super(given);
-    else super(0, given);
-  }
-
-  /** @internal */
-  protected static override readonly className = 'SimpleQueue';
-
-  protected override get kindName(): string {
-    return 'SimpleQueue';
-  }
-}
-
 const forever: Wait = { timeout: Infinity };
 
 function checked(wait: Wait): Wait {
   wait.signal?.throwIfAborted();
   return wait;
-}
-
-function joined(state: QueueState, how: number, what: string): boolean {
-  const code = native.queueJoin(state.id, how, state.joinerSeat.number);
-  if ((code & 7) === QueueResult.waits) return false;
-  const lost = code >>> 3;
-  if (lost === 0) return true;
-  throw new MultiprocessingError(
-    'ERR_MP_LOST',
-    `${what}: ${lost} message${lost === 1 ? ' was' : 's were'} got by a process or thread that ended before taskDone(): ` +
-      'nobody has dealt with that; all others are done',
-  );
-}
-
-function create(className: string, maxsize: unknown, options: unknown): QueueState {
-  const what = `new ${className}()`;
-  if (typeof maxsize !== 'number' || !(Number.isInteger(maxsize) || maxsize === Infinity))
-    throw typeError(`${what}: maxsize must be a whole number of messages, not ${show(maxsize)}`);
-  if (maxsize > itemsMost && maxsize !== Infinity)
-    throw rangeError(`${what}: maxsize must be at most ${itemsMost}, not ${maxsize}`);
-  if (options !== undefined && (typeof options !== 'object' || options === null))
-    throw typeError(`${what}: expects { maxBytes, ringBytes }, not ${show(options)}`);
-  const { maxBytes = bytesDefault, ringBytes = ringDefault } = (options ?? {}) as QueueOptions;
-  for (const [name, value] of Object.entries({ maxBytes, ringBytes }))
-    if (typeof value !== 'number')
-      throw typeError(`${what}: ${name} must be a number of bytes, not ${show(value)}`);
-  if (!(maxBytes >= 1024 && maxBytes <= Number.MAX_SAFE_INTEGER))
-    throw rangeError(`${what}: maxBytes must be 1024 or more bytes, not ${maxBytes}`);
-  if (!(ringBytes >= ringLeast && ringBytes <= ringMost && Number.isInteger(Math.log2(ringBytes))))
-    throw rangeError(
-      `${what}: ringBytes must be a power of two from ${ringLeast} to ${ringMost}, not ${ringBytes}`,
-    );
-  const ring = Reference.createBlock(layout.kindRing, 0, layout.queueBlockBytes + ringBytes, what);
-  try {
-    const items = maxsize <= 0 || maxsize === Infinity ? 0 : maxsize;
-    native.initQueue(ring.slot, items, Math.floor(maxBytes));
-    return QueueState.of(Reference.create(layout.kindQueue, ring.slot), ring, className);
-  } catch (error) {
-    ring.release();
-    throw error;
-  }
 }
 
 function remainingOf(values: unknown, what: string): Remaining {
@@ -505,26 +380,4 @@ function sharedOf(options: unknown, what: string): boolean {
   throw typeError(`${what}: shared must be true or false, not ${show(shared)}`);
 }
 
-interface QueueAddress extends SyncAddress {
-  readonly ring?: Address;
-}
-
-function register(className: string, open: (state: QueueState) => object): void {
-  registerKind<QueueAddress>(className, (address) => {
-    const reference = openObject(address, layout.kindQueue, className);
-    try {
-      if (reference.local instanceof QueueState) {
-        return open(reference.local);
-      }
-      if (address.ring?.slot !== reference.detail) throw damaged(className);
-      const ring = Reference.open(address.ring, layout.kindRing, className);
-      return open(QueueState.of(reference, ring, className));
-    } catch (error) {
-      reference.release();
-      throw error;
-    }
-  });
-}
-register('Queue', (state) => new Queue(state));
-register('JoinableQueue', (state) => new JoinableQueue(state));
-register('SimpleQueue', (state) => new SimpleQueue(state));
+registerQueue('Queue', (state) => new Queue(state));
