@@ -8,5 +8,7 @@
 
 extern "C" void REAL(mp::Monitor& monitor);
 extern "C" void WRAP(mp::Monitor& monitor) {
-  if (!mp::test::broken_doubt) REAL(monitor);
+  if (!mp::test::broken_doubt) return REAL(monitor);
+  // Nor does anybody else who has doubts say so.
+  reinterpret_cast<mp::QueueMonitor&>(monitor).flags &= ~mp::kDoubt;
 }
