@@ -1,9 +1,9 @@
 // How long until a promise of another, idle process is resolved?
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { Event, Lock, Process, RawValue } from 'multiproc';
+import { Event, Lock, Pipe, Process, Queue, RawValue } from 'multiproc';
 import { interleave, median } from './support.mjs';
-import { awaitEvent, awaitLock } from './targets/idle.mjs';
+import { awaitEvent, awaitLock, awaitMessage } from './targets/idle.mjs';
 
 const rest = (ms) => new Promise((done) => setTimeout(done, ms));
 const micros = (sent, arrived) => median(arrived.map((at, i) => Number(at - sent[i]) / 1000));
@@ -24,6 +24,30 @@ async function eventToPromise(count) {
   const arrived = await other.result();
   await other.join();
   return micros(sent, arrived);
+}
+
+async function messageToPromise(count, [there, here], put, receive) {
+  const done = new RawValue('i', 0);
+  const other = new Process(awaitMessage, there, receive, done, count).start();
+  while (done.value !== -1) await rest(5); // it is there
+  done.value = 0;
+  await rest(20);
+  const sent = [];
+  for (let i = 0; i < count; i++) {
+    while (done.value !== i) await rest(1);
+    await rest(5);
+    sent.push(process.hrtime.bigint());
+    here[put](i);
+  }
+  const arrived = await other.result();
+  await other.join();
+  for (const end of new Set([there, here])) end.close();
+  return micros(sent, arrived);
+}
+
+function queueToPromise(count) {
+  const queue = new Queue();
+  return messageToPromise(count, [queue, queue], 'putSync', 'get');
 }
 
 async function lockToPromise(count) {
@@ -70,6 +94,8 @@ export async function bench({ smoke }) {
     event: () => eventToPromise(count),
     send: () => message(count),
     lock: () => lockToPromise(count),
+    queue: () => queueToPromise(count),
+    pipe: () => messageToPromise(count, Pipe(), 'sendSync', 'recv'),
   });
   const peers = { "child_process's send()": m.send };
   return {
@@ -83,6 +109,8 @@ export async function bench({ smoke }) {
         goal: 'below send()',
         peers,
       },
+      { what: 'queue.putSync() → await queue.get()', unit: 'µs', ours: m.queue, peers },
+      { what: 'end.sendSync() → await end.recv()', unit: 'µs', ours: m.pipe, peers },
     ],
   };
 }

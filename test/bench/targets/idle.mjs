@@ -15,6 +15,19 @@ export async function awaitEvent(event, done, count) {
   return times;
 }
 
+/** `receive`: the name of the method that waits. */
+export async function awaitMessage(source, receive, done, count) {
+  const times = [];
+  done.value = -1;
+  while (done.value !== 0) await new Promise((go) => setTimeout(go, 1));
+  for (let i = 0; i < count; i++) {
+    await source[receive]();
+    times.push(process.hrtime.bigint());
+    done.value = i + 1;
+  }
+  return times;
+}
+
 export async function awaitLock(lock, done, count) {
   const times = [];
   done.value = -1;

@@ -54,6 +54,16 @@ const games = {
       end.sendSync(end.recvSync());
     },
   },
+  ints: {
+    make: () => Pipe(),
+    ping(end) {
+      end.sendSync(1);
+      end.recvSync();
+    },
+    pong(_, end) {
+      end.sendSync(end.recvSync());
+    },
+  },
   queues: {
     make: () => [new Queue(), new Queue()],
     ping(there, back) {
