@@ -70,6 +70,7 @@ export class MessageWriter {
       return at + padded(bytes.length);
     }
     if (end - start < room) return -1;
+    if (bytes.length > longestMessage) throw tooLong('a message of bytes');
     const parcel = this.#parcel(bytes);
     return this.#finish(memory, start, bytes.length, meta.rawBytes | meta.inParcel, [parcel], []);
   }
@@ -106,7 +107,7 @@ export class MessageWriter {
       const { shared, large } = this.#encoder;
       if (shared.length > countMax || large.length >= countMax) throw tooMany(rootName);
       const handles = shared.map((object) => object[toHandle]());
-      const blocks = large.map((bytes) => blockBehind(bytes) ?? this.#parcel(bytes));
+      const blocks = large.map((bytes) => this.#block(bytes));
       const slots: number[] = [];
       for (const handle of handles) slotsOf(handle, slots);
       if (slots.length > countMax) throw tooMany(rootName);
@@ -159,6 +160,14 @@ export class MessageWriter {
     }
   }
 
+  /** The block of a large array: the one that it lies in already, if it was received so. */
+  #block(bytes: Uint8Array): number {
+    const slot = blockBehind(bytes);
+    if (slot === undefined) return this.#parcel(bytes);
+    this.#slots.push(slot);
+    return slot;
+  }
+
   #parcel(bytes: Uint8Array): number {
     const slot = orFail('ERR_MP_MEMORY', `a message of ${bytes.length} bytes finds no shared memory`, () =>
       native.createParcel(bytes),
@@ -199,19 +208,23 @@ function encodeWhole(encoder: Encoder, value: unknown, rootName: string): Uint8A
   }
 }
 
-const longestMessage = 2 ** 32 - 1;
+/** Outside its large arrays. */
+const longestMessage = 2 ** 31;
 
 function largerBuffer(bytes: number, rootName: string): ArrayBuffer {
-  if (bytes < longestMessage) {
-    try {
-      return new ArrayBuffer(Math.min(bytes * 4, longestMessage - 7));
-    } catch {
-      // said below
-    }
+  if (bytes >= longestMessage) throw tooLong(rootName || 'the value');
+  try {
+    return new ArrayBuffer(Math.min(bytes * 4, longestMessage));
+  } catch (cause) {
+    throw tooLong(rootName || 'the value', cause);
   }
-  throw new MultiprocessingError(
+}
+
+function tooLong(what: string, cause?: unknown): MultiprocessingError {
+  return new MultiprocessingError(
     'ERR_MP_MESSAGE_SIZE',
-    `${rootName || 'the value'} is larger than a message can be; put what is large into typed arrays or shared arrays`,
+    `${what} is larger than a message can be (2 GiB); put what is large into typed arrays or shared arrays`,
+    cause === undefined ? {} : { cause },
   );
 }
 
