@@ -3,12 +3,14 @@ import { decodeBytes, encodeToBytes } from '../codec/bytes.js';
 import { functionIfLoaded } from '../codec/functions.js';
 import { pathTo } from '../codec/refusal.js';
 import { MultiprocessingError } from '../errors.js';
+import { toHandle } from '../transfer/handle.js';
 
 /** Throws ERR_MP_CLONE with the path of what cannot be cloned, or is shared memory: the peer may not reach that. */
 export function encodeValue(value: unknown): Uint8Array {
   const { bytes, shared } = encodeToBytes(value, 'value');
   if (shared.length === 0) return bytes;
-  const [first] = shared as object[];
+  const [first] = shared;
+  first![toHandle](); // what cannot be sent anywhere says so itself
   throw new MultiprocessingError(
     'ERR_MP_CLONE',
     `value${pathTo(value, (part) => part === first) ?? ''} is a shared ${first!.constructor.name}: it cannot be sent over ` +

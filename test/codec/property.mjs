@@ -52,7 +52,9 @@ const leaf = fc.oneof(
 class Instance {
   #hidden = 1;
   constructor(fields) {
-    Object.assign(this, fields);
+    // Not by assignment: a key may be __proto__.
+    for (const [key, value] of Object.entries(fields))
+      Object.defineProperty(this, key, { value, enumerable: true, writable: true, configurable: true });
   }
   get hidden() {
     return this.#hidden;

@@ -4,7 +4,7 @@ import { runJson } from '../support/child.js';
 import { head } from '../support/sync.js';
 
 const golden = {
-  version: 1,
+  version: 2,
   offsets: {
     'SegmentHeader.magic': 0,
     'SegmentHeader.layout_version': 4,
@@ -66,6 +66,25 @@ const golden = {
     'Seat.since': 48,
     'Seat.notified': 52,
     'Seat.blocked_on': 56,
+    'ArenaHeader.keeper_high': 12,
+    'Keeper.object': 0,
+    'Keeper.changer': 8,
+    'Keeper.regions': 12,
+    'PipeRing.tail': 0,
+    'PipeRing.tail_awaited': 4,
+    'PipeRing.carried': 8,
+    'PipeRing.head': 128,
+    'PipeRing.head_awaited': 132,
+    'PipeBlock.units': 0,
+    'PipeBlock.rings': 4,
+    'PipeBlock.keeper': 8,
+    'PipeBlock.doubt': 12,
+    'PipeBlock.ring': 128,
+    'PipeEnd.sender': 8,
+    'PipeEnd.receiver': 12,
+    'PipeEnd.side': 16,
+    'PipeEnd.other': 32,
+    'PipeEnd.other_header': 36,
   },
   slotsBytes: 67108864,
   slotBytes: 64,
@@ -78,6 +97,14 @@ const golden = {
   kindCondition: 8,
   kindBarrier: 9,
   kindEvent: 10,
+  kindQueue: 12,
+  kindRing: 13,
+  kindPipe: 14,
+  kindPipeEnd: 15,
+  kindParcel: 16,
+  pipeBlockBytes: 640,
+  pipeRingBytes: 256,
+  queueBlockBytes: 128,
   ownerMask: 0x3fffffff,
   abandonedOwner: 4096,
 };
@@ -105,7 +132,7 @@ test('the arena has the layout it says, where it says', async () => {
     ]);
     process.exit(0);`);
   expect(got).toEqual([
-    ...[0x4d50524f, 1, 1, 1, true, true, true, 1, 1024],
+    ...[0x4d50524f, 2, 1, 1, true, true, true, 1, 1024],
     ...[1, true, 0, 'MainProcess\0'],
     ...[true, true, 0, 0, -5, 4],
   ]);
