@@ -28,7 +28,7 @@ using platform::Token;
 using platform::Word;
 
 inline constexpr uint32_t kMagic = 0x4d50524f;  // "MPRO"
-inline constexpr uint32_t kLayoutVersion = 2;  // 2: keepers
+inline constexpr uint32_t kLayoutVersion = 2;   // 2: keepers
 
 /// The first 64 bytes of every segment of ours.
 ///
