@@ -80,6 +80,28 @@ platform::Failure keep(const PipeDesk& desk, const Reference* references, uint32
   return {};
 }
 
+/// The bytes of the blocks that a message refers to.
+uint64_t block_bytes(const Arena& arena, const Record& record, const Reference* references) {
+  uint64_t bytes = 0;
+  const uint32_t reserved = arena.header().slots_reserved.load(memory_order_acquire);
+  for (uint32_t i = 0; i < blocks_in(record.meta); i++)
+    if (references[i].index < reserved) bytes += arena.slot(references[i].index).bytes;
+  return bytes;
+}
+
+/// Whether the blocks under way in a ring leave room for so many bytes more. By its sender: nobody else writes there.
+bool has_room_for_blocks(const PipeDesk& desk, uint32_t number, uint64_t bytes) {
+  if (bytes == 0) return true;
+  const Ring ring = desk.ring(number);
+  const PipeRing& words = desk.block.ring[number];
+  uint64_t under_way = 0;
+  each_record(ring, words.head.load(memory_order_acquire), words.tail.load(memory_order_relaxed),
+              [&](uint32_t at, const Record& r) {
+                under_way += block_bytes(desk.arena, r, ring_references(ring, at, r));
+              });
+  return under_way == 0 || under_way + bytes <= kPipeBlockBytesMax;
+}
+
 void abandon(Word& user, OwnerId dead) {
   uint32_t was = dead;
   if (user.compare_exchange_strong(was, kAbandoned, memory_order_seq_cst))
@@ -97,10 +119,11 @@ PipeResult pipe_put(const PipeDesk& desk, uint32_t number, const unsigned char* 
   if (units > ring.units / 4) return PipeResult::too_large;
   const uint32_t tail = words.tail.load(memory_order_relaxed);
   const uint32_t room = ring_room(ring, words.head.load(memory_order_acquire), tail, units);
-  if (room == 0) return PipeResult::waits;
-  const Locked locked(desk);
   const auto* references =
       reinterpret_cast<const Reference*>(bytes + uint64_t{1 + payload_units(record)} * kUnit);
+  if (room == 0 || !has_room_for_blocks(desk, number, block_bytes(desk.arena, record, references)))
+    return PipeResult::waits;
+  const Locked locked(desk);
   const uint32_t count = references_in(record.meta);
   for (uint32_t i = 0; i < count; i++)
     if (!is_sound(desk.arena, references[i])) return PipeResult::damaged;

@@ -112,6 +112,10 @@ struct PipeDesk {
   }
 };
 
+/// So many bytes of blocks may be under way in a direction; a message that has more goes alone. Few, so that they are used again
+/// while their pages are in the processor's cache.
+inline constexpr uint64_t kPipeBlockBytesMax = uint64_t{4} << 20;
+
 enum class PipeResult : uint32_t { done, waits, too_large, damaged, failed };
 
 /// Puts a record that has references behind the tail of a ring whose sender the caller is. Blocks while the other side does
