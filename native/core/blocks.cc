@@ -187,6 +187,31 @@ uint64_t cool(const Arena& arena, uint32_t holder_slot, uint32_t index) {
   return given;
 }
 
+/// Has a spare that has lain about give back its pages in place of `index`, which was in use a moment ago. False: none was
+/// found in a short search.
+bool cool_another(const Arena& arena, uint32_t holder_slot, uint32_t index) {
+  const uint32_t reserved = arena.header().slots_reserved.load(memory_order_acquire);
+  Word& dropping = arena.participant(holder_slot).dropping;
+  Word& cursor = arena.heap().classes[0].cursor;  // its own class looks for spares below a page only
+  uint32_t at = cursor.load(memory_order_relaxed);
+  for (uint32_t looks = kLookFew; looks > 0; looks--) {
+    at = at + 1 < reserved ? at + 1 : 1;
+    const Slot& slot = arena.slot(at);
+    if (at == index || header_kind(slot.header.load(memory_order_acquire)) != kSpare ||
+        slot.extent_class.load(memory_order_acquire) <= kPageClass ||
+        slot.warm.load(memory_order_acquire) == 0)
+      continue;
+    dropping.store(at, memory_order_seq_cst);  // P3
+    const bool cooled = cool(arena, holder_slot, at) > 0;
+    dropping.store(index, memory_order_release);
+    if (!cooled) continue;
+    cursor.store(at, memory_order_relaxed);
+    return true;
+  }
+  cursor.store(at, memory_order_relaxed);
+  return false;
+}
+
 }  // namespace
 
 uint32_t class_of(uint64_t bytes) {
@@ -223,7 +248,9 @@ void spare_settle(const Arena& arena, uint32_t holder_slot, uint32_t index) {
   if (slot.extent_class.load(memory_order_acquire) <= kPageClass) return;
   const uint64_t warm = slot.warm.load(memory_order_acquire);
   const auto all = static_cast<int64_t>(arena.heap().warm.load(memory_order_relaxed));
-  if (warm & kUnsure || warm > kWarmBlockMax || (warm > 0 && all > int64_t{kWarmMax}))
+  if (warm & kUnsure || warm > kWarmBlockMax)
+    cool(arena, holder_slot, index);
+  else if (warm > 0 && all > int64_t{kWarmMax} && !cool_another(arena, holder_slot, index))
     cool(arena, holder_slot, index);
 }
 

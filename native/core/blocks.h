@@ -12,9 +12,9 @@
 // B2  `extent` and `extent_class` are written once, while the slot is being made, `extent_class` last.
 // B3  `warm` is written by who has the slot in kCreating only, and says kUnsure before pages come or go.
 // B4  A live block's bytes all have pages. What lay there before is cleared by its maker before anybody has its name.
-// Pages    Spares keep theirs (*warm*: the first touch of a page costs more than clearing it), up to kWarmMax in all. The
-//          pages beyond are given back by who freed the block, in kCreating, so that nobody takes it meanwhile. When memory
-//          runs out all spares give theirs.
+// Pages    Spares keep theirs (*warm*: the first touch of a page costs more than clearing it), up to kWarmMax in all.
+//          Beyond that who freed a block has another spare give its pages back, in kCreating, so that nobody takes it
+//          meanwhile: the one just freed is the next to be used. When memory runs out all spares give theirs.
 // Death    while carving: the extent is nobody's. It costs addresses, nothing else.
 //          between carving and publishing, or giving pages back: the slot is in kCreating and named by `dropping`
 //          (objects.h); the sweeper makes it spare. `warm` says kUnsure if pages were under way.
