@@ -8,6 +8,7 @@ import { Memory } from '../codec/memory.js';
 import { MultiprocessingError } from '../errors.js';
 import { incoming, out } from '../message/buffers.js';
 import { pipeGet, pipePut } from '../message/calls.js';
+import { pack, type Packed, writeOut } from '../message/outgoing.js';
 import { MessageReader } from '../message/reader.js';
 import { headBytes, meta, padded, recordBytesMax } from '../message/record.js';
 import { MessageWriter } from '../message/writer.js';
@@ -28,12 +29,6 @@ let writing = false;
  */
 const isAwaited: (words: Int32Array, at: number) => boolean =
   process.arch === 'x64' ? (words, at) => words[at] !== 0 : (words, at) => Atomics.load(words, at) !== 0;
-
-/** A record that is to be put when there is room for it. */
-export interface PackedMessage {
-  readonly bytes: Uint8Array;
-  readonly settle: () => void;
-}
 
 /** A direction's part of the pipe's block. */
 export class PipeRing {
@@ -130,8 +125,7 @@ export class RingWriter {
   #commit(tail: number, at: number, stop: number, moved: number): boolean {
     const { words, tailAt, tailAwaitedAt, memory } = this.ring;
     if ((memory.ints[at * 2 + 1]! & ~meta.rawBytes) !== 0) {
-      out.bytes.set(memory.bytes.subarray(at * unitBytes, stop * unitBytes));
-      return this.#putNative(stop - at);
+      return this.#putNative(memory.bytes.subarray(at * unitBytes, stop * unitBytes));
     }
     this.#tail = (tail + moved) | 0;
     Atomics.store(words, tailAt, this.#tail);
@@ -139,9 +133,12 @@ export class RingWriter {
     return true;
   }
 
-  #putNative(units: number): boolean {
+  #putNative(record: Uint8Array): boolean {
     const { id, number, words, tailAt, tailAwaitedAt } = this.ring;
-    const code = pipePut(id, number, units) & 7;
+    const code = writeOut(() => {
+      out.bytes.set(record);
+      return pipePut(id, number, record.length / unitBytes);
+    });
     if (code === QueueResult.waits) return false;
     if (code !== QueueResult.done) throw damaged();
     this.#tail = Atomics.load(words, tailAt);
@@ -155,25 +152,26 @@ export class RingWriter {
   }
 
   /** A message for later: it is as it is now. */
-  pack(value: unknown, isBytes: boolean, what: string): PackedMessage {
+  pack(value: unknown, isBytes: boolean, what: string): Packed {
     if (writing) throw inside(what);
     writing = true;
+    const room = this.#recordBytes;
     try {
-      const end = isBytes
-        ? messages.writeBytes(value as Uint8Array, out, 0, this.#recordBytes, this.#recordBytes)
-        : messages.write(value, out, 0, this.#recordBytes, this.#recordBytes, '');
-      return { bytes: new Uint8Array(out.bytes.subarray(0, end)), settle: messages.keep() };
+      return writeOut((writer) => {
+        const end = isBytes
+          ? writer.writeBytes(value as Uint8Array, out, 0, room, room)
+          : writer.write(value, out, 0, room, room, '');
+        return pack(writer, 0, end);
+      });
     } finally {
       writing = false;
-      messages.settle();
     }
   }
 
   /** Puts what was packed; false if there is no room now. */
-  putPacked({ bytes, settle }: PackedMessage, what: string): boolean {
+  putPacked({ bytes, settle }: Packed, what: string): boolean {
     if (writing) throw inside(what);
-    out.bytes.set(bytes);
-    if (!this.#putNative(bytes.length / unitBytes)) return false;
+    if (!this.#putNative(bytes)) return false;
     settle();
     return true;
   }

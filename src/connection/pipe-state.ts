@@ -2,6 +2,7 @@
 import { MultiprocessingError } from '../errors.js';
 import { cas, headerOf, me, type Reference, slotWords, sweepDead } from '../memory/arena.js';
 import { Block } from '../memory/block.js';
+import type { Packed } from '../message/outgoing.js';
 import { orFail } from '../native/failure.js';
 import { native } from '../native/load.js';
 import { How, type PipeWait } from '../native/message-binding.js';
@@ -9,7 +10,7 @@ import { describeOwner, ownerText } from '../sync/owner.js';
 import type { LocalState, SyncState } from '../sync/sync-handle.js';
 import { type Bell, WaitLine } from '../sync/wait-line.js';
 import { brokenPipe, endOfStream } from './ended.js';
-import { type PackedMessage, PipeRing, RingReader, RingWriter } from './pipe-ring.js';
+import { PipeRing, RingReader, RingWriter } from './pipe-ring.js';
 
 const { layout } = native;
 const { offsets } = layout;
@@ -118,12 +119,12 @@ export class PipeState implements LocalState, SyncState {
     return this.senders.waiting === 0 && writer.put(value, isBytes, what);
   }
 
-  pack(value: unknown, isBytes: boolean, what: string): PackedMessage {
+  pack(value: unknown, isBytes: boolean, what: string): Packed {
     return this.#sender(what).pack(value, isBytes, what);
   }
 
   /** As an Attempt: puts what was packed. */
-  putPacked(packed: PackedMessage, how: number, what: string): boolean {
+  putPacked(packed: Packed, how: number, what: string): boolean {
     const { ring } = this.#sender(what);
     const head = Atomics.load(ring.words, ring.headAt);
     if (this.#writer!.putPacked(packed, what)) return true;

@@ -3,6 +3,7 @@ import { BufferTooShortError, ClosedError, MultiprocessingError, TimeoutError } 
 import { type Address, damaged, Reference } from '../memory/arena.js';
 import { rangeError, show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
+import type { Packed } from '../message/outgoing.js';
 import { valueAtOnce, valueLater } from '../message/reader.js';
 import { openObject, type SyncAddress } from '../sync/sync-handle.js';
 import { waitInLine } from '../sync/wait-line.js';
@@ -16,7 +17,6 @@ import {
 import { grant, type Handle, pin, registerKind, type Shareable, toHandle } from '../transfer/handle.js';
 import { Connection, copyInto } from './connection.js';
 import { isEnd } from './ended.js';
-import type { PackedMessage } from './pipe-ring.js';
 import { initEnd, PipeState } from './pipe-state.js';
 
 export interface PipeOptions {
@@ -295,7 +295,7 @@ function sendBlocking(
   timeout: number,
   what: string,
 ): void {
-  const packed: PackedMessage = state.pack(value, isBytes, what);
+  const packed: Packed = state.pack(value, isBytes, what);
   let put = false;
   try {
     put = state.senders.block((how) => state.putPacked(packed, how, what), timeout, what);

@@ -3,9 +3,10 @@ import { MultiprocessingError, ShutDownError } from '../errors.js';
 import type { Reference } from '../memory/arena.js';
 import { incoming, out } from '../message/buffers.js';
 import { queueGet, queueGetHow, queuePut, queuePutHow } from '../message/calls.js';
+import { pack, type Packed, writeOut } from '../message/outgoing.js';
 import { MessageReader, valueAtOnce, valueLater } from '../message/reader.js';
 import { recordBytesMax } from '../message/record.js';
-import { MessageWriter } from '../message/writer.js';
+import type { MessageWriter } from '../message/writer.js';
 import { orFail } from '../native/failure.js';
 import { native } from '../native/load.js';
 import { How, QueueResult } from '../native/message-binding.js';
@@ -15,19 +16,7 @@ import { QueueSeat } from './queue-seat.js';
 
 const unitBytes = 8;
 
-const writer = new MessageWriter();
 const reader = new MessageReader();
-let writing = false;
-
-/** What is in the buffer now. */
-const copied = (from = 0, to = out.bytes.length): Uint8Array => new Uint8Array(out.bytes.subarray(from, to));
-
-/** Records that are to be put when there is room for them. */
-export interface Packed {
-  bytes: Uint8Array;
-  /** Gives up what the records refer to: they are in the queue, or never will be. */
-  readonly settle: () => void;
-}
 
 export class QueueState implements LocalState, SyncState {
   readonly reference: Reference;
@@ -106,44 +95,14 @@ export class QueueState implements LocalState, SyncState {
    * Puts a value, unless there is no room for it now, or somebody here waits for room: then it is packed if that is wanted.
    * True: it is in the queue.
    */
-  tryPut(value: unknown, what: string, pack: boolean): boolean | Packed {
-    if (writing) return this.#putInside(value, what, pack);
-    writing = true;
-    try {
-      return this.#put(
-        writer,
-        writer.write(value, out, 0, this.#recordBytes, this.#recordBytes, ''),
-        what,
-        pack,
-      );
-    } finally {
-      writing = false;
-      writer.settle();
-    }
-  }
-
-  /** A getter of a value that is being written puts something itself. */
-  #putInside(value: unknown, what: string, pack: boolean): boolean | Packed {
-    const inner = new MessageWriter();
-    const saved = copied();
-    try {
-      return this.#put(
-        inner,
-        inner.write(value, out, 0, this.#recordBytes, this.#recordBytes, ''),
-        what,
-        pack,
-      );
-    } finally {
-      inner.settle();
-      out.bytes.set(saved);
-    }
-  }
-
-  #put(from: MessageWriter, end: number, what: string, pack: boolean): boolean | Packed {
-    const code = this.putters.waiting > 0 ? QueueResult.waits : queuePut(this.id, end / unitBytes) & 7;
-    if (code === QueueResult.done) return true;
-    if (code !== QueueResult.waits) throw this.failure(code, what);
-    return pack && { bytes: copied(0, end), settle: from.keep() };
+  tryPut(value: unknown, what: string, packs: boolean): boolean | Packed {
+    return writeOut((writer) => {
+      const end = writer.write(value, out, 0, this.#recordBytes, this.#recordBytes, '');
+      const code = this.putters.waiting > 0 ? QueueResult.waits : queuePut(this.id, end / unitBytes) & 7;
+      if (code === QueueResult.done) return true;
+      if (code !== QueueResult.waits) throw this.failure(code, what);
+      return packs && pack(writer, 0, end);
+    });
   }
 
   /**
@@ -152,31 +111,27 @@ export class QueueState implements LocalState, SyncState {
    */
   putSome(values: Remaining, what: string): true | Packed {
     for (;;) {
-      const outer = writing;
-      const saved = outer ? copied() : null;
-      const from = outer ? new MessageWriter() : writer;
-      writing = true;
-      try {
-        const end = values.write(from, this.#recordBytes);
-        if (end === 0) return true;
-        const code = this.putters.waiting > 0 ? QueueResult.waits : queuePut(this.id, end / unitBytes);
-        if ((code & 7) === QueueResult.waits)
-          return { bytes: copied((code >>> 3) * unitBytes, end), settle: from.keep() };
-        if ((code & 7) !== QueueResult.done) throw this.failure(code & 7, what);
-      } finally {
-        writing = outer;
-        from.settle();
-        if (saved !== null) out.bytes.set(saved);
-      }
+      const left = writeOut((writer) => this.#putBatch(writer, values, what));
+      if (left !== null) return left;
     }
+  }
+
+  /** Puts as many values as the buffer has room for. Null: there may be more. */
+  #putBatch(writer: MessageWriter, values: Remaining, what: string): true | Packed | null {
+    const end = values.write(writer, this.#recordBytes);
+    if (end === 0) return true;
+    const code = this.putters.waiting > 0 ? QueueResult.waits : queuePut(this.id, end / unitBytes);
+    if ((code & 7) === QueueResult.waits) return pack(writer, (code >>> 3) * unitBytes, end);
+    if ((code & 7) !== QueueResult.done) throw this.failure(code & 7, what);
+    return null;
   }
 
   /** Puts what was packed, as far as there is room. True: all of it is in the queue. */
   putPacked(packed: Packed, how: number, what: string): boolean {
-    const saved = writing ? copied() : null;
-    out.bytes.set(packed.bytes);
-    const code = queuePutHow(this.id, packed.bytes.length / unitBytes, how, this.putterSeat.number);
-    if (saved !== null) out.bytes.set(saved);
+    const code = writeOut(() => {
+      out.bytes.set(packed.bytes);
+      return queuePutHow(this.id, packed.bytes.length / unitBytes, how, this.putterSeat.number);
+    });
     packed.bytes = packed.bytes.subarray((code >>> 3) * unitBytes);
     if ((code & 7) === QueueResult.waits) return false;
     packed.settle();
@@ -200,9 +155,17 @@ export class QueueState implements LocalState, SyncState {
         : queueGet(this.id, max);
     if (!this.#got(code)) return this.#none(code, what);
     const values: unknown[] = [];
+    const failures: [at: number, error: unknown][] = [];
     const end = (code >>> 3) * unitBytes;
-    for (let at = 0; at < end; at = reader.end(incoming, at))
-      values.push(this.#read(at, shared, what, later));
+    for (let at = 0; at < end; at = reader.end(incoming, at)) {
+      try {
+        values.push(reader.read(incoming, at, shared, what));
+      } catch (error) {
+        failures.push([values.push(undefined) - 1, error]);
+      }
+    }
+    // Only now: a module that is loaded for a message may get some itself, into the buffer that we have just read.
+    for (const [at, error] of failures) values[at] = later ? valueLater(error) : valueAtOnce(error);
     return values;
   }
 

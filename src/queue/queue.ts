@@ -8,6 +8,7 @@ import {
   type WebStreams,
 } from '../connection/streams.js';
 import { EmptyError, FullError, ShutDownError } from '../errors.js';
+import type { Packed } from '../message/outgoing.js';
 import { rangeError, show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
 import { SyncHandle } from '../sync/sync-handle.js';
@@ -21,7 +22,7 @@ import {
 } from '../sync/wait-options.js';
 import { grant, type Handle, pin, toHandle } from '../transfer/handle.js';
 import { createQueue, type QueueOptions, registerQueue } from './create-queue.js';
-import { type Packed, QueueState, Remaining } from './queue-state.js';
+import { QueueState, Remaining } from './queue-state.js';
 
 export interface GetOptions extends WaitOptions {
   /**

@@ -119,6 +119,21 @@ group('puts and gets', () => {
   });
 });
 
+test('a getter that sends over a pipe while values are put, and the other way round: each has its own', async () => {
+  const got = await runJson(`${head}
+    const q = new mp.Queue(), [a, b] = mp.Pipe(), lock = new mp.Lock();
+    q.putManySync([{ first: 1 }, { get x() { a.sendSync({ lock }); return 2 } }, { third: 3 }]);
+    const many = [q.getManySync(5), b.recvSync().lock.locked];
+    let n = 0;
+    while (a.trySend('x'.repeat(1000))) n++;
+    const late = a.send({ get y() { q.putSync('inner'); return 'outer' }, pad: 'p'.repeat(10_000) });
+    for (let i = 0; i < n; i++) b.recvSync();
+    await late;
+    const { y, pad } = b.recvSync();
+    out([many, y, pad.length, q.getSync()]);`);
+  expect(got).toEqual([[[{ first: 1 }, { x: 2 }, { third: 3 }], false], 'outer', 10_000, 'inner']);
+});
+
 group('waiting', () => {
   test('a get waits for a put, a put for room; who came first is served first', async () => {
     const got = await runJson(`${head}
