@@ -43,18 +43,16 @@ napi_value create_parcel(napi_env env, napi_callback_info info) {
   return uint32(env, made.index);
 }
 
-// readParcel(slot, target: Uint8Array, from): fills `target` with the bytes of a parcel from there on
+// readParcel(slot, target: Uint8Array): fills `target` with the first bytes of a parcel
 napi_value read_parcel(napi_env env, napi_callback_info info) {
-  const Args<3> a(env, info);
+  const Args<2> a(env, info);
   const Slot& slot = process_arena().slot(to_uint32(env, a[0]));
   const Bytes to = bytes_of(env, a[1]);
-  const auto from = static_cast<uint64_t>(to_int64(env, a[2]));
-  if (from > slot.bytes || to.length > slot.bytes - from)
-    return throw_failure(env, {5 /* EIO */, "read_parcel"});
+  if (to.length > slot.bytes) return throw_failure(env, {5 /* EIO */, "read_parcel"});
   if (to.length == 0) return nullptr;
   HeapPart part;
   if (auto failed = heap_map(slot.extent, slot.bytes, false, &part)) return throw_failure(env, failed);
-  memcpy(to.at, part.at + from, to.length);
+  memcpy(to.at, part.at, to.length);
   heap_unmap(part);
   return nullptr;
 }

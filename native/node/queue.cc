@@ -122,13 +122,6 @@ napi_value get(napi_env env, napi_callback_info info) {
   return result_value(env, result, units, failed);
 }
 
-// queueSpin(id): whether there is a message, now or within some microseconds
-napi_value spin(napi_env env, napi_callback_info info) {
-  Args<1> a(env, info);
-  const QueueDesk desk = self(a.data).desk(to_uint32(env, a[0]));
-  return boolean(env, queue_may_get(desk) || spin_until([&] { return queue_may_get(desk); }));
-}
-
 // queueWithdraw(id, seat)
 napi_value withdraw(napi_env env, napi_callback_info info) {
   Args<2> a(env, info);
@@ -208,7 +201,6 @@ void init_queue(napi_env env, napi_value exports) {
   add("closeRing", close_ring);
   add("queuePut", put);
   add("queueGet", get);
-  add("queueSpin", spin);
   add("queueWithdraw", withdraw);
   add("queueDone", done);
   add("queueJoin", join);

@@ -21,3 +21,6 @@ export class Memory {
     this.doubles = new Float64Array(buffer, byteOffset, byteLength >>> 3);
   }
 }
+
+/** So many bytes, rounded up to where the next message may start. */
+export const padded = (bytes: number): number => bytes + (-bytes & 7);

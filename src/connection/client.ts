@@ -63,9 +63,8 @@ class Attempt {
   }
 
   get left(): Wait {
-    const wait: Wait = { timeout: this.leftMs };
-    if (this.#signal !== undefined) wait.signal = this.#signal;
-    return wait;
+    const signal = this.#signal;
+    return { timeout: this.leftMs, ...(signal === undefined ? {} : { signal }) };
   }
 
   get late(): TimeoutError {
@@ -96,10 +95,10 @@ class Attempt {
   handshake<T>(run: (wait: Wait, who: string) => T, failed: (error: unknown) => T): T {
     const { left } = this;
     const isShort = left.timeout < this.options.handshakeTimeout;
-    left.timeout = Math.min(left.timeout, this.options.handshakeTimeout);
+    const timeout = Math.min(left.timeout, this.options.handshakeTimeout);
     const end = (error: unknown): T => failed(isShort && this.leftMs === 0 ? this.late : error);
     try {
-      const running = run(left, `${this.#what}: the listener at ${this.#text}`);
+      const running = run({ ...left, timeout }, `${this.#what}: the listener at ${this.#text}`);
       return running instanceof Promise ? (running.catch(end) as T) : running;
     } catch (error) {
       return end(error);

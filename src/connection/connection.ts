@@ -4,7 +4,7 @@ import { BufferTooShortError } from '../errors.js';
 import { rangeError, show, typeError } from '../native/arguments.js';
 import {
   parseSyncWait,
-  parseWait,
+  beginWait,
   type SyncWaitOptions,
   type Wait,
   type WaitOptions,
@@ -104,8 +104,7 @@ export abstract class Connection implements Disposable, AsyncIterable<unknown> {
   async sendBytes(data: ArrayBufferView | ArrayBufferLike, options?: SendBytesOptions): Promise<void> {
     const what = 'Connection.sendBytes()';
     const bytes = partOf(data, options, what);
-    const wait = parseWait(options, what);
-    wait.signal?.throwIfAborted();
+    const wait = beginWait(options, what);
     return this.writeMessage(bytes, wait, what);
   }
 
@@ -124,8 +123,7 @@ export abstract class Connection implements Disposable, AsyncIterable<unknown> {
   async recvBytes(maxLength?: number | null, options?: number | WaitOptions): Promise<Buffer> {
     const what = 'Connection.recvBytes()';
     const limit = limitOf(maxLength, what);
-    const wait = parseWait(options, what);
-    wait.signal?.throwIfAborted();
+    const wait = beginWait(options, what);
     return this.readMessage(limit, wait, what);
   }
 
@@ -143,8 +141,7 @@ export abstract class Connection implements Disposable, AsyncIterable<unknown> {
   async recvBytesInto(target: ArrayBufferView, offset = 0, options?: number | WaitOptions): Promise<number> {
     const what = 'Connection.recvBytesInto()';
     checkTarget(target, offset, what);
-    const wait = parseWait(options, what);
-    wait.signal?.throwIfAborted();
+    const wait = beginWait(options, what);
     return this.readMessageInto(target, offset, wait, what);
   }
 
@@ -162,8 +159,7 @@ export abstract class Connection implements Disposable, AsyncIterable<unknown> {
    */
   async poll(options: number | WaitOptions = 0): Promise<boolean> {
     const what = 'Connection.poll()';
-    const wait = parseWait(options, what);
-    wait.signal?.throwIfAborted();
+    const wait = beginWait(options, what);
     return this.awaitMessage(wait, what);
   }
 

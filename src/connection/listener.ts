@@ -9,7 +9,7 @@ import { rangeError, show, typeError } from '../native/arguments.js';
 import { errnoOf, orFail } from '../native/failure.js';
 import { native } from '../native/load.js';
 import { waitLater } from '../sync/wait-later.js';
-import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from '../sync/wait-options.js';
+import { parseSyncWait, beginWait, type SyncWaitOptions, type WaitOptions } from '../sync/wait-options.js';
 import { toHandle } from '../transfer/handle.js';
 import { type Address, addressOf, addressText, parseAddress, systemNames } from './address.js';
 import { unsupported } from './client.js';
@@ -83,8 +83,7 @@ export class SocketListener implements Disposable, AsyncIterable<Connection>, So
    */
   async accept(options?: number | WaitOptions): Promise<Connection> {
     const what = 'Listener.accept()';
-    const { timeout, signal } = parseWait(options, what);
-    signal?.throwIfAborted();
+    const { timeout, signal } = beginWait(options, what);
     this.#checkOpen(what);
     let acceptor: Acceptor;
     return waitLater<Connection>({

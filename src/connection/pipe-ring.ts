@@ -4,13 +4,13 @@
  * Plain messages are written and read here, straight in shared memory. Those that refer to something (shared objects, parcels)
  * go through native code, which keeps what they refer to alive.
  */
-import { Memory } from '../codec/memory.js';
+import { Memory, padded } from '../codec/memory.js';
 import { MultiprocessingError } from '../errors.js';
 import { incoming, out } from '../message/buffers.js';
 import { pipeGet, pipePut } from '../message/calls.js';
 import { pack, type Packed, writeOut } from '../message/outgoing.js';
 import { MessageReader } from '../message/reader.js';
-import { headBytes, meta, padded, recordBytesMax } from '../message/record.js';
+import { headBytes, meta, recordBytesMax } from '../message/record.js';
 import { MessageWriter } from '../message/writer.js';
 import { native } from '../native/load.js';
 import { QueueResult } from '../native/message-binding.js';

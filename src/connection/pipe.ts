@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { BufferTooShortError, ClosedError, MultiprocessingError, TimeoutError } from '../errors.js';
-import { type Address, damaged, Reference } from '../memory/arena.js';
+import { type Address, damaged, pinEach, Reference } from '../memory/arena.js';
 import { rangeError, show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
 import type { Packed } from '../message/outgoing.js';
@@ -9,7 +9,7 @@ import { openObject, type SyncAddress } from '../sync/sync-handle.js';
 import { waitInLine } from '../sync/wait-line.js';
 import {
   parseSyncWait,
-  parseWait,
+  beginWait,
   type SyncWaitOptions,
   type Wait,
   type WaitOptions,
@@ -78,8 +78,6 @@ export function Pipe(options?: PipeOptions | boolean): [Connection, Connection] 
   }
 }
 
-const forever: Wait = { timeout: Infinity };
-
 /** One end of a pipe. */
 class PipeEnd extends Connection implements Shareable {
   #state: PipeState | null;
@@ -113,14 +111,14 @@ class PipeEnd extends Connection implements Shareable {
   async send(value: unknown, options?: number | WaitOptions): Promise<void> {
     const what = 'Connection.send()';
     const state = this.#opened(what);
-    const wait = options === undefined ? forever : checked(parseWait(options, what));
+    const wait = beginWait(options, what);
     if (!state.put(value, false, what)) await this.#sendLater(state, value, false, wait, what);
   }
 
   sendSync(value: unknown, options?: number | SyncWaitOptions): void {
     const what = 'Connection.sendSync()';
     const state = this.#opened(what);
-    const { timeout } = options === undefined ? forever : parseSyncWait(options, what);
+    const { timeout } = parseSyncWait(options, what);
     if (!state.put(value, false, what)) sendBlocking(state, value, false, timeout, what);
   }
 
@@ -131,7 +129,7 @@ class PipeEnd extends Connection implements Shareable {
   async recv(options?: number | WaitOptions): Promise<unknown> {
     const what = 'Connection.recv()';
     const state = this.#opened(what);
-    const wait = options === undefined ? forever : checked(parseWait(options, what));
+    const wait = beginWait(options, what);
     if (state.receivers.waiting === 0 && state.look(what)) return takeLater(state, what);
     return this.#receive(state, wait, what, () => takeLater(state, what));
   }
@@ -139,7 +137,7 @@ class PipeEnd extends Connection implements Shareable {
   recvSync(options?: number | SyncWaitOptions): unknown {
     const what = 'Connection.recvSync()';
     const state = this.#opened(what);
-    const { timeout } = options === undefined ? forever : parseSyncWait(options, what);
+    const { timeout } = parseSyncWait(options, what);
     if (!state.look(what)) awaitBlocking(state, timeout, what);
     return takeAtOnce(state, what);
   }
@@ -232,10 +230,7 @@ class PipeEnd extends Connection implements Shareable {
   }
   [pin](): () => void {
     const { reference, block } = this.#opened('share()');
-    const unpins = [reference.pin(), block.pin()];
-    return () => {
-      for (const unpin of unpins) unpin();
-    };
+    return pinEach([reference, block]);
   }
   [grant](ownerId: number): void {
     const { reference, block } = this.#opened('share()');
@@ -346,11 +341,6 @@ function noRoom(what: string, timeout: number): TimeoutError {
 
 function noMessage(what: string, timeout: number): TimeoutError {
   return new TimeoutError(`${what}: no message within ${timeout} ms`);
-}
-
-function checked(wait: Wait): Wait {
-  wait.signal?.throwIfAborted();
-  return wait;
 }
 
 interface PipeAddress extends SyncAddress {

@@ -10,7 +10,7 @@ import { ClosedError, MultiprocessingError } from '../errors.js';
 import { native } from '../native/load.js';
 import {
   parseSyncWait,
-  parseWait,
+  beginWait,
   type SyncWaitOptions,
   type Wait,
   type WaitOptions,
@@ -84,8 +84,7 @@ export class SocketConnection extends Connection implements SocketUser, Partner 
 
   async send(value: unknown, options?: number | WaitOptions): Promise<void> {
     const what = 'Connection.send()';
-    const wait = parseWait(options, what);
-    wait.signal?.throwIfAborted();
+    const wait = beginWait(options, what);
     this.#checkWritable(what);
     return this.#sending.write(encodeValue(value), wait, what);
   }
@@ -106,8 +105,7 @@ export class SocketConnection extends Connection implements SocketUser, Partner 
 
   async recv(options?: number | WaitOptions): Promise<unknown> {
     const what = 'Connection.recv()';
-    const wait = parseWait(options, what);
-    wait.signal?.throwIfAborted();
+    const wait = beginWait(options, what);
     return decodeValue(await this.readMessage(Infinity, wait, what));
   }
 

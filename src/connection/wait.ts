@@ -6,7 +6,7 @@ import { Queue } from '../queue/queue.js';
 import { Event } from '../sync/event.js';
 import { ExclusiveHandle } from '../sync/sync-handle.js';
 import { waitLater } from '../sync/wait-later.js';
-import { parseWait, type WaitOptions } from '../sync/wait-options.js';
+import { beginWait, type WaitOptions } from '../sync/wait-options.js';
 import { Connection } from './connection.js';
 
 /** What wait() can wait for. */
@@ -38,8 +38,7 @@ export async function wait<T extends Waitable>(
   const given = [...things];
   const watched = given.map((thing, i) => watch(thing, i));
   if (new Set(given).size < given.length) throw rangeError(`${what}: something is in the list twice`);
-  const { timeout, signal } = parseWait(options, what);
-  signal?.throwIfAborted();
+  const { timeout, signal } = beginWait(options, what);
   const ready = (): T[] => given.filter((_, i) => watched[i]!.isReady());
   const now = ready();
   if (now.length > 0 || timeout === 0) return now;

@@ -69,9 +69,9 @@ export function enterAfterFork(): void {
   Reference.openAgain();
 }
 
-/** Keeps all that is open here until the returned function is called. */
-export function pinAll(): () => void {
-  const unpins = [...Reference.all()].map((reference) => reference.pin());
+/** Keeps objects until the returned function is called. */
+export function pinEach(references: Iterable<Reference>): () => void {
+  const unpins = Array.from(references, (reference) => reference.pin());
   return () => {
     for (const unpin of unpins.splice(0)) unpin();
   };

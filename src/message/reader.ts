@@ -7,19 +7,18 @@ import {
   type FunctionOf,
   NotLoadedError,
 } from '../codec/functions.js';
-import { Memory } from '../codec/memory.js';
+import { Memory, padded } from '../codec/memory.js';
 import { MultiprocessingError } from '../errors.js';
 import { Reference } from '../memory/arena.js';
 import { orFail } from '../native/failure.js';
 import { native } from '../native/load.js';
-import { type Handle, openHandle } from '../transfer/handle.js';
+import { openHandles } from '../transfer/handle.js';
 import { openReceived } from './blocks.js';
 import {
   countMax,
   headBytes,
   largeShift,
   meta,
-  padded,
   referenceBytes,
   referencesShift,
   trailerBytes,
@@ -142,7 +141,7 @@ export class MessageReader {
       if (!(Number.isInteger(mainBytes) && mainBytes >= 0 && from + padded(mainBytes) <= listEnd))
         throw damaged(what);
       const handles = this.#decoder.decode(payload, from + padded(mainBytes), listEnd, nothing);
-      objects = openAll(handles, what);
+      objects = openHandles(handles, () => damaged(what));
       end = from + mainBytes;
     }
     const buffers = large.map((slot) =>
@@ -223,7 +222,7 @@ function referencesAt(
 
 function readParcel(slot: number, target: Uint8Array, what: string): void {
   orFail('ERR_MP_MEMORY', `${what}: a large message cannot be read`, () => {
-    native.readParcel(slot, target, 0);
+    native.readParcel(slot, target);
   });
 }
 
@@ -243,15 +242,6 @@ function newBuffer(bytes: number, what: string): ArrayBuffer {
       { cause },
     );
   }
-}
-
-function openAll(handles: unknown, what: string): object[] {
-  if (!Array.isArray(handles)) throw damaged(what);
-  return (handles as unknown[]).map((handle) => {
-    if (typeof handle !== 'object' || handle === null || typeof (handle as Handle).multiproc !== 'string')
-      throw damaged(what);
-    return openHandle(handle as Handle);
-  });
 }
 
 function damaged(what: string): MultiprocessingError {

@@ -21,5 +21,3 @@ export const largeFrom = 64 << 10;
  * begin at a multiple of 8.
  */
 export const trailerBytes = 8;
-
-export const padded = (bytes: number): number => bytes + (-bytes & 7);

@@ -4,8 +4,9 @@
  * What is too large for a record goes into parcels, blocks of the arena. They are this environment's until settle(): by then
  * whoever receives the message has them, or nobody will.
  */
+import { encodeToBytes } from '../codec/bytes.js';
 import { Encoder } from '../codec/encoder.js';
-import { Memory } from '../codec/memory.js';
+import { Memory, padded } from '../codec/memory.js';
 import { MultiprocessingError } from '../errors.js';
 import { headerOf, Reference } from '../memory/arena.js';
 import { orFail } from '../native/failure.js';
@@ -18,7 +19,6 @@ import {
   largeFrom,
   largeShift,
   meta,
-  padded,
   referenceBytes,
   referencesShift,
   trailerBytes,
@@ -30,7 +30,6 @@ const spaciousKept = 16 << 20;
 
 export class MessageWriter {
   readonly #encoder = new Encoder();
-  readonly #handleEncoder = new Encoder();
   #spacious: Memory | null = null;
   readonly #parcels: number[] = [];
   /** Of the shared objects that the records since the last settle() refer to. */
@@ -38,7 +37,6 @@ export class MessageWriter {
 
   constructor() {
     this.#encoder.largeFrom = largeFrom;
-    this.#handleEncoder.largeFrom = Infinity;
   }
 
   /**
@@ -112,7 +110,7 @@ export class MessageWriter {
       for (const handle of handles) slotsOf(handle, slots);
       if (slots.length > countMax) throw tooMany(rootName);
       this.#slots.push(...slots);
-      const list = handles.length > 0 ? encodeWhole(this.#handleEncoder, handles, rootName) : null;
+      const list = handles.length > 0 ? encodeToBytes(handles, rootName).bytes : null;
       const length = list === null ? main.length : padded(main.length) + padded(list.length) + trailerBytes;
       const flags = (list === null ? 0 : meta.handles) | (blocks.length << largeShift);
       const behind = (blocks.length + slots.length) * referenceBytes;
@@ -197,14 +195,6 @@ export class MessageWriter {
       }
     }
     return at;
-  }
-}
-
-function encodeWhole(encoder: Encoder, value: unknown, rootName: string): Uint8Array {
-  for (let bytes = 4096; ; bytes *= 4) {
-    const memory = new Memory(new ArrayBuffer(bytes));
-    const stop = encoder.encode(value, memory, 0, bytes, rootName);
-    if (stop >= 0) return memory.bytes.subarray(0, stop);
   }
 }
 

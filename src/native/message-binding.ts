@@ -38,8 +38,6 @@ export interface MessageBinding {
   queuePut(id: number, units: number, how?: number, seat?: number): number;
   /** Gets up to `max` messages into the second buffer. */
   queueGet(id: number, max: number, how?: number, seat?: number): number;
-  /** Whether there is a message, now or within some microseconds. */
-  queueSpin(id: number): boolean;
   queueWithdraw(id: number, seat: number): void;
   /** False: there is no message that was got and not dealt with. */
   queueDone(id: number, seat: number): boolean;
@@ -69,7 +67,7 @@ export interface MessageBinding {
 
   /** A block with these bytes: its slot. */
   createParcel(bytes: Uint8Array): number;
-  /** Fills `target` with a parcel's bytes from `from` on. */
-  readParcel(slot: number, target: Uint8Array, from: number): void;
+  /** Fills `target` with the first bytes of a parcel. */
+  readParcel(slot: number, target: Uint8Array): void;
   parcelBytes(slot: number): number;
 }

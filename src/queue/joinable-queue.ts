@@ -2,7 +2,7 @@ import { MultiprocessingError, TimeoutError } from '../errors.js';
 import { native } from '../native/load.js';
 import { QueueResult } from '../native/message-binding.js';
 import { waitInLine } from '../sync/wait-line.js';
-import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from '../sync/wait-options.js';
+import { parseSyncWait, beginWait, type SyncWaitOptions, type WaitOptions } from '../sync/wait-options.js';
 import { registerQueue } from './create-queue.js';
 import { Queue } from './queue.js';
 import type { QueueState } from './queue-state.js';
@@ -38,8 +38,7 @@ export class JoinableQueue<T = unknown> extends Queue<T> {
   async join(options?: number | WaitOptions): Promise<void> {
     const what = 'JoinableQueue.join()';
     const state = this.opened('join()');
-    const wait = parseWait(options, what);
-    wait.signal?.throwIfAborted();
+    const wait = beginWait(options, what);
     await waitInLine<undefined>(this, state.joiners, wait, {
       attempt: (how) => (joined(state, how, what) ? { value: undefined } : null),
       timedOut: () => new TimeoutError(`${what}: not all done within ${wait.timeout} ms`),

@@ -8,6 +8,7 @@ import {
   type WebStreams,
 } from '../connection/streams.js';
 import { EmptyError, FullError, ShutDownError } from '../errors.js';
+import { pinEach } from '../memory/arena.js';
 import type { Packed } from '../message/outgoing.js';
 import { rangeError, show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
@@ -15,7 +16,7 @@ import { SyncHandle } from '../sync/sync-handle.js';
 import { type Attempt, waitInLine } from '../sync/wait-line.js';
 import {
   parseSyncWait,
-  parseWait,
+  beginWait,
   type SyncWaitOptions,
   type Wait,
   type WaitOptions,
@@ -74,7 +75,7 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
   async put(value: T, options?: number | WaitOptions): Promise<void> {
     const what = this.#what('put()');
     const state = this.opened('put()');
-    const wait = options === undefined ? forever : checked(parseWait(options, what));
+    const wait = beginWait(options, what);
     const packed = state.tryPut(value, what, true);
     if (packed !== true) await this.#putLater(state, packed as Packed, wait, what);
   }
@@ -83,7 +84,7 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
   putSync(value: T, options?: number | SyncWaitOptions): void {
     const what = this.#what('putSync()');
     const state = this.opened('putSync()');
-    const { timeout } = options === undefined ? forever : parseSyncWait(options, what);
+    const { timeout } = parseSyncWait(options, what);
     const packed = state.tryPut(value, what, true);
     if (packed !== true) this.#putBlocking(state, packed as Packed, timeout, what);
   }
@@ -100,7 +101,7 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
   async putMany(values: Iterable<T>, options?: number | WaitOptions): Promise<void> {
     const what = this.#what('putMany()');
     const remaining = remainingOf(values, what);
-    const wait = checked(parseWait(options, what));
+    const wait = beginWait(options, what);
     const deadline = performance.now() + wait.timeout;
     for (;;) {
       const packed = this.opened('putMany()').putSome(remaining, what);
@@ -130,7 +131,7 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
   async get(options?: number | GetOptions): Promise<T> {
     const what = this.#what('get()');
     const state = this.opened('get()');
-    const wait = options === undefined ? forever : checked(parseWait(options, what));
+    const wait = beginWait(options, what);
     const shared = sharedOf(options, what);
     const got = state.getters.waiting === 0 ? state.tryGet(shared, what, true) : null;
     if (got !== null) return got.value as T;
@@ -144,7 +145,7 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
   getSync(options?: number | SyncGetOptions): T {
     const what = this.#what('getSync()');
     const state = this.opened('getSync()');
-    const { timeout } = options === undefined ? forever : parseSyncWait(options, what);
+    const { timeout } = parseSyncWait(options, what);
     const shared = sharedOf(options, what);
     const got = state.tryGet(shared, what);
     if (got !== null) return got.value as T;
@@ -165,7 +166,7 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
     const what = this.#what('getMany()');
     const state = this.opened('getMany()');
     checkCount(n, what);
-    const wait = checked(parseWait(options, what));
+    const wait = beginWait(options, what);
     const shared = sharedOf(options, what);
     const got =
       (state.getters.waiting === 0 ? state.getSome(n, shared, what, true) : null) ??
@@ -296,10 +297,7 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
   }
   override [pin](): () => void {
     const { reference, ring } = this.opened('share()');
-    const unpins = [reference.pin(), ring.pin()];
-    return () => {
-      for (const unpin of unpins) unpin();
-    };
+    return pinEach([reference, ring]);
   }
   override [grant](ownerId: number): void {
     const { reference, ring } = this.opened('share()');
@@ -354,13 +352,6 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
       throw new EmptyError(`${what}: no message within ${timeout} ms`);
     return values!;
   }
-}
-
-const forever: Wait = { timeout: Infinity };
-
-function checked(wait: Wait): Wait {
-  wait.signal?.throwIfAborted();
-  return wait;
 }
 
 function remainingOf(values: unknown, what: string): Remaining {

@@ -25,7 +25,7 @@ import {
   type SyncReference,
 } from './sync-handle.js';
 import { waitLater, type LaterTask } from './wait-later.js';
-import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from './wait-options.js';
+import { parseSyncWait, beginWait, type SyncWaitOptions, type WaitOptions } from './wait-options.js';
 import { addWait, forgetWait, keepAlive, listen } from './waits.js';
 
 const { layout } = native;
@@ -245,8 +245,7 @@ export class Event extends SyncHandle<EventState> {
    */
   async wait(options?: number | WaitOptions): Promise<boolean> {
     const state = this.opened('wait()');
-    const { timeout, signal } = parseWait(options, 'Event.wait()');
-    signal?.throwIfAborted();
+    const { timeout, signal } = beginWait(options, 'Event.wait()');
     if ((state.word & 1) !== 0) return true;
     if (timeout === 0) return false;
     return waitLater<boolean>({

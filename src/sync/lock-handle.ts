@@ -20,7 +20,7 @@ import {
 import { ownerText, type Owner, toOwner } from './owner.js';
 import type { RLockGuard } from './rlock.js';
 import { ExclusiveHandle, type SyncAddress } from './sync-handle.js';
-import { parseWait, type WaitOptions } from './wait-options.js';
+import { beginWait, type WaitOptions } from './wait-options.js';
 
 export type LockAddress = SyncAddress;
 
@@ -76,8 +76,7 @@ export abstract class LockHandle<
   async #acquire(options: number | WaitOptions | undefined, call: Call | null): Promise<G> {
     const what = `${this.kindName}.acquire()`;
     const state = this.opened('acquire()');
-    const { timeout, signal } = parseWait(options, what);
-    signal?.throwIfAborted();
+    const { timeout, signal } = beginWait(options, what);
     if (takeFree(state)) return this.taken(state, false);
     if (timeout === 0) {
       const outcome = state.try();

@@ -22,7 +22,7 @@ import { type Owner, ownerText, toOwner } from './owner.js';
 import { word } from './seat.js';
 import { SeatLine } from './seat-line.js';
 import { openObject, type SyncAddress, SyncHandle, type SyncReference } from './sync-handle.js';
-import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from './wait-options.js';
+import { parseSyncWait, beginWait, type SyncWaitOptions, type WaitOptions } from './wait-options.js';
 
 export type RWMode = 'read' | 'write';
 
@@ -307,8 +307,7 @@ export class RWLock extends SyncHandle<RWLockState> {
   ): Promise<RWGuard> {
     const what = `RWLock.${mode}()`;
     const state = this.opened(`${mode}()`);
-    const { timeout, signal } = parseWait(options, what);
-    signal?.throwIfAborted();
+    const { timeout, signal } = beginWait(options, what);
     if (state.queued === 0 && state.takeFast(mode)) return state.guard(mode, false);
     if (timeout === 0) {
       const grant = state.try(mode);

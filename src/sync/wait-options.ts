@@ -17,18 +17,20 @@ export interface WaitOptions extends SyncWaitOptions {
 }
 
 export interface Wait {
-  timeout: number;
-  signal?: AbortSignal;
+  readonly timeout: number;
+  readonly signal?: AbortSignal;
 }
+
+const forever: Wait = { timeout: Infinity };
 
 /** Reads the options of the call named `what`. TypeError or RangeError if they make no sense. */
 export function parseWait(options: number | WaitOptions | null | undefined, what: string): Wait {
-  if (options === undefined || options === null) return { timeout: Infinity };
+  if (options === undefined || options === null) return forever;
   if (typeof options === 'number') return { timeout: checkTimeout(options, what) };
   if (typeof options !== 'object') {
     throw typeError(`${what}: expects milliseconds or { timeout, signal }, not ${show(options)}`);
   }
-  const wait: Wait = { timeout: checkTimeout(options.timeout ?? Infinity, what) };
+  const timeout = checkTimeout(options.timeout ?? Infinity, what);
   const { signal, detectDeadlock } = options;
   if (detectDeadlock !== undefined && typeof detectDeadlock !== 'boolean')
     throw typeError(`${what}: detectDeadlock must be true or false, not ${show(detectDeadlock)}`);
@@ -36,8 +38,16 @@ export function parseWait(options: number | WaitOptions | null | undefined, what
     if (!((signal as unknown) instanceof EventTarget) || !('aborted' in signal)) {
       throw typeError(`${what}: signal must be an AbortSignal, not ${show(signal)}`);
     }
-    wait.signal = signal;
+    return { timeout, signal };
   }
+  return { timeout };
+}
+
+/** The same for a call that begins to wait now. @throws the signal's reason, if that is aborted already */
+export function beginWait(options: number | WaitOptions | null | undefined, what: string): Wait {
+  if (options === undefined) return forever;
+  const wait = parseWait(options, what);
+  wait.signal?.throwIfAborted();
   return wait;
 }
 

@@ -9,7 +9,8 @@
 import { decodeBytes, encodeToBytes } from '../codec/bytes.js';
 import { damaged } from '../codec/failures.js';
 import { decodeLater, functionAtOnce, type FunctionOf } from '../codec/functions.js';
-import { openHandle, toHandle, type Handle, type Shareable } from './handle.js';
+import { padded } from '../codec/memory.js';
+import { openHandles, toHandle, type Shareable } from './handle.js';
 
 export interface Encoded {
   bytes: Buffer;
@@ -56,7 +57,12 @@ export class Received {
     if (!(Number.isInteger(length) && length >= 0 && valueAt <= bytes.length))
       throw damaged('its parts do not fit');
     this.#bytes = bytes.subarray(valueAt);
-    this.#shared = length === 0 ? [] : openAll(decodeBytes(bytes.subarray(headBytes, headBytes + length)));
+    this.#shared =
+      length === 0
+        ? []
+        : openHandles(decodeBytes(bytes.subarray(headBytes, headBytes + length)), () =>
+            damaged('its handles are none'),
+          );
   }
 
   value(functionOf: FunctionOf = functionAtOnce): unknown {
@@ -70,20 +76,3 @@ export class Received {
 }
 
 const headBytes = 8;
-
-function padded(length: number): number {
-  return Math.ceil(length / 8) * 8;
-}
-
-function openAll(handles: unknown): object[] {
-  if (!Array.isArray(handles)) throw damaged('its handles are none');
-  return handles.map((handle: unknown) => {
-    if (
-      typeof handle !== 'object' ||
-      handle === null ||
-      typeof (handle as Partial<Handle>).multiproc !== 'string'
-    )
-      throw damaged('its handles are none');
-    return openHandle(handle as Handle);
-  });
-}

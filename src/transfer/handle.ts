@@ -48,3 +48,13 @@ export function openHandle(handle: Handle): object {
   }
   return open(handle as never);
 }
+
+/** The objects of what arrived as a list of handles; throws what `refusal` gives if it is none. */
+export function openHandles(handles: unknown, refusal: () => Error): object[] {
+  if (!Array.isArray(handles)) throw refusal();
+  return (handles as unknown[]).map((handle) => {
+    if (typeof handle !== 'object' || handle === null || typeof (handle as Handle).multiproc !== 'string')
+      throw refusal();
+    return openHandle(handle as Handle);
+  });
+}

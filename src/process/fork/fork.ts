@@ -6,7 +6,7 @@
  * forked processes must mend, and leaves the stack for its event loop, where its target is run.
  */
 import { ProcessError } from '../../errors.js';
-import { arenaDescriptor, enterAfterFork, pinAll } from '../../memory/arena.js';
+import { arenaDescriptor, enterAfterFork, pinEach, Reference } from '../../memory/arena.js';
 import { native } from '../../native/load.js';
 import { forgetSockets } from '../../connection/socket.js';
 import { forgetTasks } from '../../sync/after-fork.js';
@@ -63,7 +63,7 @@ export function forkSelf(fork: Fork, what: string): Started {
     what,
   );
   arenaDescriptor();
-  const unpin = pinAll();
+  const unpin = pinEach(Reference.all());
   const undo: (() => void)[] = [unpin];
   try {
     const { letter, stdio } = openFor(options, [new Uint8Array(), new Uint8Array()], undo, what);
