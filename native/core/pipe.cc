@@ -6,6 +6,7 @@
 #include "core/lock.h"
 #include "core/objects.h"
 #include "core/point.h"
+#include "core/references.h"
 
 namespace mp {
 namespace {
@@ -27,15 +28,10 @@ uint32_t carried_until(const Ring& ring, const PipeRing& words, uint32_t head) {
 bool is_referred_to(const Ring& ring, PipeRing& words, uint32_t index) {
   for (;;) {
     const uint32_t head = words.head.load(memory_order_acquire);
-    bool found = false;
-    const bool whole =
-        each_record(ring, head, carried_until(ring, words, head), [&](uint32_t at, const Record& r) {
-          const Reference* references = ring_references(ring, at, r);
-          for (uint32_t i = 0; i < references_in(r.meta); i++) found = found || references[i].index == index;
-        });
+    const bool found = ring_refers_to(ring, head, carried_until(ring, words, head), index);
     // What we read may have been overwritten only if the head moved, and that ends where the next references are (I4).
     // A write that changes nothing in place of a fence, which ThreadSanitizer does not know: what was read before stays before.
-    if (words.head.fetch_add(0, memory_order_seq_cst) == head) return found || !whole;
+    if (words.head.fetch_add(0, memory_order_seq_cst) == head) return found;
   }
 }
 bool is_referred_to(const PipeDesk& desk, uint32_t index) {
@@ -63,30 +59,13 @@ class Locked {
   Slot& slot_;
 };
 
-bool is_sound(const Arena& arena, const Reference& r) {
-  return r.index != 0 && r.index < arena.header().slots_reserved.load(memory_order_acquire) &&
-         (static_cast<uint32_t>(arena.slot(r.index).header.load(memory_order_acquire)) & ~uint32_t{kDying}) ==
-             r.header;
-}
-
 platform::Failure keep(const PipeDesk& desk, const Reference* references, uint32_t count) {
   if (desk.block.keeper == 0) {
     uint32_t number;
     if (auto failed = keeper_take(desk.arena, desk.me, desk.index, &number)) return failed;
     desk.block.keeper = number;
   }
-  for (uint32_t i = 0; i < count; i++)
-    if (auto failed = keeper_set(desk.arena, desk.block.keeper, references[i].index)) return failed;
-  return {};
-}
-
-/// The bytes of the blocks that a message refers to.
-uint64_t block_bytes(const Arena& arena, const Record& record, const Reference* references) {
-  uint64_t bytes = 0;
-  const uint32_t reserved = arena.header().slots_reserved.load(memory_order_acquire);
-  for (uint32_t i = 0; i < blocks_in(record.meta); i++)
-    if (references[i].index < reserved) bytes += arena.slot(references[i].index).bytes;
-  return bytes;
+  return keep_each(desk.arena, desk.block.keeper, references, count);
 }
 
 /// Whether the blocks under way in a ring leave room for so many bytes more. By its sender: nobody else writes there.
@@ -119,14 +98,12 @@ PipeResult pipe_put(const PipeDesk& desk, uint32_t number, const unsigned char* 
   if (units > ring.units / 4) return PipeResult::too_large;
   const uint32_t tail = words.tail.load(memory_order_relaxed);
   const uint32_t room = ring_room(ring, words.head.load(memory_order_acquire), tail, units);
-  const auto* references =
-      reinterpret_cast<const Reference*>(bytes + uint64_t{1 + payload_units(record)} * kUnit);
+  const Reference* references = references_of(bytes, record);
   if (room == 0 || !has_room_for_blocks(desk, number, block_bytes(desk.arena, record, references)))
     return PipeResult::waits;
   const Locked locked(desk);
   const uint32_t count = references_in(record.meta);
-  for (uint32_t i = 0; i < count; i++)
-    if (!is_sound(desk.arena, references[i])) return PipeResult::damaged;
+  if (!are_sound(desk.arena, references, count)) return PipeResult::damaged;
   desk.block.doubt = count > 0 ? 1 : 0;
   MP_POINT("pipe.doubted");
   if (count > 0 && (*failed = keep(desk, references, count))) return PipeResult::failed;
@@ -152,16 +129,11 @@ PipeResult pipe_get(const PipeDesk& desk, uint32_t number, unsigned char* out, u
   if (*units > room) return PipeResult::too_large;
   memcpy(out, ring.at(at), size_t{*units} * kUnit);
   memcpy(out, &record, sizeof record);  // as it was checked: from here on nothing is read from the ring (R2)
-  const auto* references =
-      reinterpret_cast<const Reference*>(out + uint64_t{1 + payload_units(record)} * kUnit);
+  const Reference* references = references_of(out, record);
   const uint32_t count = references_in(record.meta);
   const Locked locked(desk);
   desk.block.doubt = count > 0 ? 1 : 0;
-  for (uint32_t i = 0; i < count; i++) {
-    object_open(desk.arena, desk.me, references[i].index, references[i].header >> 8,
-                references[i].header & kKindMask, failed);
-    if (*failed) return PipeResult::failed;
-  }
+  if ((*failed = hold_each(desk.arena, desk.me, references, count))) return PipeResult::failed;
   MP_POINT("pipe.copied");
   words.head.store(at + *units, memory_order_seq_cst);
   MP_POINT("pipe.got");

@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "core/keepers.h"
-#include "core/objects.h"
 #include "core/point.h"
+#include "core/references.h"
 
 namespace mp {
 namespace {
@@ -19,27 +19,7 @@ uint32_t keeper_of(const QueueMonitor& q) { return q.flags.load(memory_order_rel
 
 /// The bytes of a message, those of its blocks included.
 uint64_t weight_of(const Arena& arena, const Record& record, const Reference* references) {
-  uint64_t bytes = record_units(record) * kUnit;
-  const uint32_t reserved = arena.header().slots_reserved.load(memory_order_acquire);
-  for (uint32_t i = 0; i < blocks_in(record.meta); i++)
-    if (references[i].index < reserved) bytes += arena.slot(references[i].index).bytes;
-  return bytes;
-}
-
-/// Whether a reference names what a slot holds.
-bool is_sound(const Arena& arena, const Reference& r) {
-  return r.index != 0 && r.index < arena.header().slots_reserved.load(memory_order_acquire) &&
-         (low(arena.slot(r.index).header.load(memory_order_acquire)) & ~uint32_t{kDying}) == r.header;
-}
-
-/// Whether a message between head and tail refers to an object, as far as can be known: what cannot be read may.
-bool is_referred_to(const Ring& ring, uint32_t head, uint32_t tail, uint32_t index) {
-  bool found = false;
-  const bool whole = each_record(ring, head, tail, [&](uint32_t at, const Record& r) {
-    const Reference* references = ring_references(ring, at, r);
-    for (uint32_t i = 0; i < references_in(r.meta); i++) found = found || references[i].index == index;
-  });
-  return found || !whole;
+  return record_units(record) * kUnit + block_bytes(arena, record, references);
 }
 
 /// Has the keeper keep what a record refers to.
@@ -53,21 +33,9 @@ platform::Failure keep(const QueueDesk& desk, const Record& record, const Refere
     MP_POINT("queue.keeper_taken");
   }
   set_flag(desk.queue, kDoubt, true);  // until the tail has moved: bits may be left that nothing needs
-  for (uint32_t i = 0; i < count; i++)
-    if (auto failed = keeper_set(desk.arena, keeper_of(desk.queue), references[i].index)) return failed;
+  if (auto failed = keep_each(desk.arena, keeper_of(desk.queue), references, count)) return failed;
   MP_POINT("queue.kept");
   return {};
-}
-
-/// Gives the caller a reference to each object a message refers to.
-platform::Failure hold(const QueueDesk& desk, const Record& record, const Reference* references) {
-  platform::Failure failed;
-  for (uint32_t i = 0; i < references_in(record.meta); i++) {
-    object_open(desk.arena, desk.me, references[i].index, references[i].header >> 8,
-                references[i].header & kKindMask, &failed);
-    if (failed) break;
-  }
-  return failed;
 }
 
 }  // namespace
@@ -84,7 +52,7 @@ void queue_recount(const QueueDesk& desk) {
   });
   if (const uint32_t keeper = keeper_of(desk.queue))
     keeper_retain(desk.arena, owner_slot(desk.me), keeper,
-                  [&](uint32_t index) { return is_referred_to(ring, head, tail, index); });
+                  [&](uint32_t index) { return ring_refers_to(ring, head, tail, index); });
   MP_POINT("queue.recounted");
   set_flag(desk.queue, kDoubt, false);
 }
@@ -95,8 +63,7 @@ QueueResult queue_put_one(const QueueDesk& desk, const unsigned char* bytes, uin
   QueueBlock& b = desk.block;
   if (has_flag(q, kShut)) return QueueResult::shut;
   const Record record = *reinterpret_cast<const Record*>(bytes);
-  const auto* references =
-      reinterpret_cast<const Reference*>(bytes + uint64_t{1 + payload_units(record)} * kUnit);
+  const Reference* references = references_of(bytes, record);
   const uint64_t weight = weight_of(desk.arena, record, references);
   if (units > kRecordUnitsMax || units > b.units / 4 || weight > b.max_bytes) return QueueResult::too_large;
   const uint64_t in = q.in.load(memory_order_relaxed), out = q.out.load(memory_order_relaxed);
@@ -105,8 +72,7 @@ QueueResult queue_put_one(const QueueDesk& desk, const unsigned char* bytes, uin
   if (length > 0 && b.bytes + weight > b.max_bytes) return QueueResult::waits;
   const uint32_t room = ring_room(desk.ring(), low(out), low(in), units);
   if (room == 0 || must_wait) return QueueResult::waits;
-  for (uint32_t i = 0; i < references_in(record.meta); i++)
-    if (!is_sound(desk.arena, references[i])) return QueueResult::damaged;
+  if (!are_sound(desk.arena, references, references_in(record.meta))) return QueueResult::damaged;
   if ((*failed = keep(desk, record, references))) return QueueResult::failed;
   ring_write(desk.ring(), low(in), room, bytes, units);
   MP_POINT("queue.written");
@@ -134,13 +100,12 @@ QueueResult queue_get_one(const QueueDesk& desk, unsigned char* out, uint32_t ro
   if (*units > room) return QueueResult::too_large;
   memcpy(out, ring.at(at), size_t{*units} * kUnit);
   memcpy(out, &record, sizeof record);  // as it was checked: from here on nothing is read from the ring (R2)
-  const auto* references =
-      reinterpret_cast<const Reference*>(out + uint64_t{1 + payload_units(record)} * kUnit);
+  const Reference* references = references_of(out, record);
   const uint32_t count = references_in(record.meta);
   const uint64_t weight = weight_of(desk.arena, record, references);
   if (count > 0) {
     set_flag(q, kDoubt, true);
-    if ((*failed = hold(desk, record, references))) return QueueResult::failed;
+    if ((*failed = hold_each(desk.arena, desk.me, references, count))) return QueueResult::failed;
   }
   const uint32_t next = at + *units;
   MP_POINT("queue.copied");
@@ -151,7 +116,7 @@ QueueResult queue_get_one(const QueueDesk& desk, unsigned char* out, uint32_t ro
   b.carriers--;
   for (uint32_t i = 0; i < count; i++) {
     const uint32_t index = references[i].index;
-    if (b.carriers == 0 || !is_referred_to(ring, next, low(in), index))
+    if (b.carriers == 0 || !ring_refers_to(ring, next, low(in), index))
       keeper_clear(desk.arena, keeper_of(q), index);
   }
   MP_POINT("queue.let_go");

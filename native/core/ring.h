@@ -22,7 +22,7 @@ namespace mp {
 inline constexpr uint32_t kUnit = 8;
 
 ///   meta   bit 0  kWrap      bit 1  kRawBytes: not the codec's     bit 2  kInParcel: the payload is the first reference's
-///          bit 3  kHandles: a part of the payload says which shared objects these are (src/transfer/message.ts)
+///          bit 3  kHandles: a part of the payload says which shared objects these are (src/message/record.ts)
 ///          bits 4..17  how many large arrays      bits 18..31  how many references to shared objects
 struct Record {
   uint32_t length;  // of the payload, wherever that is
