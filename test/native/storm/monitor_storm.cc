@@ -6,10 +6,7 @@
 //
 // Worker 0 is never killed: it is the one whose waits must end. With `broken` nobody counts a semaphore's units again
 // after a death: the detector must fire (see broken_settle.cc).
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <time.h>
 
 #include <iterator>
 
@@ -19,6 +16,7 @@
 #include "core/semaphore.h"
 #include "generated/monitor_points.h"
 #include "storm/monitor_work.h"
+#include "storm/parent.h"
 #include "storm/points.h"
 #include "storm/storm.h"
 
@@ -35,49 +33,7 @@ namespace {
 /// user of a name: test/sync/locks.test.ts.
 constexpr const char* kRare[] = {"rwlock.stolen", "rwlock.retired", nullptr};
 
-// ---- The parent --------------------------------------------------------------------------------------------------------
-
-struct Options {
-  uint64_t kills = 2000, workers = 4, points = 0, seed = 1;
-  bool random = false, broken = false;
-} options;
-
-void parse(int count, char** words) {
-  for (int i = 1; i < count; i++) {
-    unsigned long long n = 0;
-    if (sscanf(words[i], "kills=%llu", &n) == 1)
-      options.kills = n;
-    else if (sscanf(words[i], "workers=%llu", &n) == 1)
-      options.workers = n;
-    else if (sscanf(words[i], "points=%llu", &n) == 1)
-      options.points = n;
-    else if (sscanf(words[i], "seed=%llu", &n) == 1)
-      options.seed = n;
-    else if (strcmp(words[i], "random") == 0)
-      options.random = true;
-    else if (strcmp(words[i], "broken") == 0)
-      options.broken = true;
-    else
-      fprintf(stderr, "monitor_storm: %s?\n", words[i]), exit(2);
-  }
-}
-
-pid_t start(uint32_t number) {
-  uint64_t fewest;
-  const char* name = number != 0 && !options.random && below(4) != 0 ? pick_point(&fewest) : nullptr;
-  const uint32_t after = below(2) * below(4);
-  next_random();
-  const pid_t pid = fork();
-  if (pid == 0) work(number, name, after);
-  CHECK(pid > 0);
-  return pid;
-}
-
-bool enough(uint64_t kills) {
-  uint64_t fewest = 0;
-  pick_point(&fewest);
-  return kills >= options.kills && (fewest >= options.points || kills > options.kills * 20 + 20'000);
-}
+Options options;
 
 /// What must be so when everybody is gone: nothing held, nobody waiting, no seat but ours. Returns how much is not.
 uint64_t look_at(const Arena& arena, uint32_t index, OwnerId me, uint32_t kind, uint32_t units) {
@@ -137,43 +93,23 @@ OwnerId prepare() {
 }  // namespace
 
 int main(int count, char** words) {
-  parse(count, words);
-  random_state = options.seed;
+  options = parse_options(count, words, kSlots);
   points_yield = true;
   broken_settle = options.broken;
   void* at = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  CHECK(at != MAP_FAILED && options.workers <= kSlots);
+  CHECK(at != MAP_FAILED);
   shared = static_cast<Shared*>(at);
   points_prepare(kPointNames, std::size(kPointNames), kRare);
   const OwnerId keeper = prepare();
 
   const int64_t began = platform::monotonic_now();
-  pid_t pids[kSlots] = {};
-  int64_t started[kSlots] = {};
-  uint64_t kills = 0, bad = 0;
-  while (!enough(kills) && shared->stuck == 0) {
-    for (uint32_t i = 0; i < options.workers; i++)
-      if (pids[i] == 0) pids[i] = start(i), started[i] = platform::monotonic_now();
-    const timespec nap{0, static_cast<long>(below(400'000))};
-    nanosleep(&nap, nullptr);
-    // One whose point does not come dies by our hand, so that nothing stands still.
-    const uint32_t victim = 1 + below(static_cast<uint32_t>(options.workers) - 1);
-    if (pids[victim] != 0 && platform::monotonic_now() - started[victim] > int64_t{below(20)} * kMs)
-      kill(pids[victim], SIGKILL);
-    for (int status; const pid_t pid = waitpid(-1, &status, WNOHANG);) {
-      if (pid < 0) break;
-      CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-      for (pid_t& p : pids)
-        if (p == pid) p = 0;
-      kills++;
-      if (below(8) == 0) participants_sweep(tree);
-    }
-  }
-  for (const pid_t pid : pids)
-    if (pid != 0) kill(pid, SIGKILL), waitpid(pid, nullptr, 0), kills++;
-  participants_sweep(tree);
-  participants_sweep(named);
+  const uint64_t kills = run_storm({options, work, 1, [] { return shared->stuck == 0; },
+                                    [] {
+                                      participants_sweep(tree);
+                                      participants_sweep(named);
+                                    }});
 
+  uint64_t bad = 0;
   const OwnerId me = test::enter(named);
   bad += look_at(named, 0, me, kSemaphore, 1);
   participant_leave(named, me);
@@ -185,14 +121,8 @@ int main(int count, char** words) {
             census(tree).participants - 1, census(named).participants),
         bad++;
 
-  uint64_t fewest = 0;
-  if (!options.random && !options.broken) {
-    pick_point(&fewest);
-    print_points();
-    if (fewest < options.points)
-      fprintf(stderr, "a point was hit %llu times only\n", static_cast<unsigned long long>(fewest)), bad++;
-  }
-  const auto n = [](uint64_t v) { return static_cast<unsigned long long>(v); };
+  bad += missed_points(options);
+  const auto n = printable;
   const Shared& s = *shared;
   printf(
       "monitor storm: %llu kills of %llu workers in %.1f s; %llu granted, %llu told of a death, %llu "

@@ -9,17 +9,16 @@
 //   broken       every owner counts as dead at once: the detector must fire (see broken_token.cc)
 //
 // Ends with 0 if nothing was found; with `broken`, if two owners were found.
-#include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #include <iterator>
 
 #include "core/point.h"
 #include "generated/points.h"
+#include "storm/parent.h"
 #include "storm/points.h"
 #include "storm/storm.h"
 #include "support/arena.h"
@@ -217,53 +216,8 @@ void use_objects(OwnerId me) {
 
 // ---- The parent --------------------------------------------------------------------------------------------------------
 
-struct Options {
-  uint64_t kills = 2000, workers = 4, locks = 1, points = 0, seed = 1;
-  bool random = false, broken = false;
-} options;
-
-void parse(int count, char** words) {
-  for (int i = 1; i < count; i++) {
-    const char* w = words[i];
-    const char* number = strchr(w, '=');
-    const uint64_t n = number ? strtoull(number + 1, nullptr, 10) : 0;
-    if (strncmp(w, "kills=", 6) == 0)
-      options.kills = n;
-    else if (strncmp(w, "workers=", 8) == 0)
-      options.workers = n;
-    else if (strncmp(w, "locks=", 6) == 0)
-      options.locks = n;
-    else if (strncmp(w, "points=", 7) == 0)
-      options.points = n;
-    else if (strncmp(w, "seed=", 5) == 0)
-      options.seed = n;
-    else if (strcmp(w, "random") == 0)
-      options.random = true;
-    else if (strcmp(w, "broken") == 0)
-      options.broken = true;
-    else
-      fprintf(stderr, "storm: %s?\n", w), exit(2);
-  }
-}
-
-pid_t start(uint32_t number) {
-  uint64_t fewest;
-  const bool at_point = !options.random && below(4) != 0;
-  const char* name = at_point ? pick_point(&fewest) : nullptr;
-  const uint32_t after = below(4);
-  next_random();
-  const pid_t pid = fork();
-  if (pid == 0) work(number, name, after);
-  CHECK(pid > 0);
-  return pid;
-}
-
-bool enough(uint64_t kills) {
-  if (kills < options.kills) return false;
-  uint64_t fewest = 0;
-  pick_point(&fewest);
-  return fewest >= options.points || kills > options.kills * 20 + 20'000;
-}
+Options options;
+uint64_t sweeps = 0;
 
 double percentile(double p) {
   uint64_t all = 0, seen = 0;
@@ -277,13 +231,12 @@ double percentile(double p) {
 }  // namespace
 
 int main(int count, char** words) {
-  parse(count, words);
-  random_state = options.seed;
+  options = parse_options(count, words, kSlots);
   broken_tokens = options.broken;
   lock_count = static_cast<uint32_t>(options.locks);
   shared = static_cast<Shared*>(
       mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-  CHECK(shared != MAP_FAILED && lock_count <= kLocks && options.workers <= kSlots);
+  CHECK(shared != MAP_FAILED && lock_count <= kLocks);
   points_prepare(kPointNames, std::size(kPointNames), kRare);
   arena = make_arena(uint64_t{16} << 30);
   heap = map_heap(arena);
@@ -293,32 +246,9 @@ int main(int count, char** words) {
   const Census baseline = census(arena);
 
   const int64_t began = platform::monotonic_now();
-  pid_t pids[kSlots] = {};
-  int64_t started[kSlots] = {};
-  uint64_t kills = 0, sweeps = 0;
-  while (!enough(kills) && !(options.broken && shared->two_owners != 0)) {
-    for (uint32_t i = 0; i < options.workers; i++)
-      if (pids[i] == 0) pids[i] = start(i), started[i] = platform::monotonic_now();
-    const timespec nap{0, static_cast<long>(below(400'000))};
-    nanosleep(&nap, nullptr);
-    // One whose point does not come dies by our hand, so that nothing stands still.
-    const uint32_t victim = below(static_cast<uint32_t>(options.workers));
-    if (pids[victim] != 0 &&
-        platform::monotonic_now() - started[victim] > static_cast<int64_t>(below(20)) * kMs)
-      kill(pids[victim], SIGKILL);
-    for (int status; const pid_t pid = waitpid(-1, &status, WNOHANG);) {
-      if (pid < 0) break;
-      CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-      for (pid_t& p : pids)
-        if (p == pid) p = 0;
-      kills++;
-      if (below(8) == 0) sweeps += participants_sweep(arena);
-    }
-    if (shared->stuck != 0) break;
-  }
-  for (const pid_t pid : pids)
-    if (pid != 0) kill(pid, SIGKILL), waitpid(pid, nullptr, 0), kills++;
-  sweeps += participants_sweep(arena);
+  const uint64_t kills = run_storm(
+      {options, work, 0, [] { return shared->stuck == 0 && !(options.broken && shared->two_owners != 0); },
+       [] { sweeps += participants_sweep(arena); }});
 
   // Everybody is gone: every lock is free or says that its owner died, and nothing else is left.
   uint64_t bad = 0, before = 0, sections = 0, lost = 0;
@@ -342,28 +272,20 @@ int main(int count, char** words) {
   const uint64_t warm = arena.heap().warm;
   spares_count(arena);
   if (warm != arena.heap().warm || warm > kWarmMax + kWarmBlockMax)
-    fprintf(stderr, "spares keep %llu bytes\n", static_cast<unsigned long long>(arena.heap().warm)), bad++;
+    fprintf(stderr, "spares keep %llu bytes\n", printable(arena.heap().warm)), bad++;
   for (uint32_t i = 0; i < lock_count; i++) test::close(arena, keeper, locks[i]);
   participant_leave(arena, keeper);
   if (census(arena).objects != 0) fprintf(stderr, "slots left behind\n"), bad++;
 
-  uint64_t fewest = 0;
-  if (!options.random && !options.broken) {
-    pick_point(&fewest);
-    print_points();
-    if (fewest < options.points)
-      fprintf(stderr, "a point was hit %llu times only\n", static_cast<unsigned long long>(fewest)), bad++;
-  }
-  const auto n = [](const Counter& c) { return static_cast<unsigned long long>(c.load()); };
+  bad += missed_points(options);
+  const auto n = printable;
   printf(
       "storm: %llu kills of %llu workers on %u locks in %.1f s; %llu sections, %llu told of a death, %llu "
       "handed over, "
       "%llu objects made, %llu opened, %llu gone, %llu swept here; wait p99.9 < %.2f ms, longest %.1f ms\n",
-      static_cast<unsigned long long>(kills), static_cast<unsigned long long>(options.workers), lock_count,
-      static_cast<double>(platform::monotonic_now() - began) / 1e9, n(shared->acquired), n(shared->told),
-      n(shared->handed), n(shared->created), n(shared->opened), n(shared->gone),
-      static_cast<unsigned long long>(sweeps), percentile(0.999),
-      static_cast<double>(shared->longest.load()) / 1e6);
+      n(kills), n(options.workers), lock_count, static_cast<double>(platform::monotonic_now() - began) / 1e9,
+      n(shared->acquired), n(shared->told), n(shared->handed), n(shared->created), n(shared->opened),
+      n(shared->gone), n(sweeps), percentile(0.999), static_cast<double>(shared->longest.load()) / 1e6);
   if (options.broken) {
     printf("storm: with recovery broken on purpose the detector found %llu double owners\n",
            n(shared->two_owners));
@@ -378,7 +300,6 @@ int main(int count, char** words) {
   printf(
       "storm: %llu double owners, %llu untold deaths, %llu stuck, %llu releases refused, %llu sections cut "
       "short, %llu other\n",
-      n(shared->two_owners), n(shared->untold), n(shared->stuck), n(shared->wrong_release),
-      static_cast<unsigned long long>(lost), static_cast<unsigned long long>(bad));
+      n(shared->two_owners), n(shared->untold), n(shared->stuck), n(shared->wrong_release), n(lost), n(bad));
   return found == 0 ? 0 : 1;
 }
