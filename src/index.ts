@@ -73,6 +73,16 @@ export { JoinableQueue } from './queue/joinable-queue.js';
 export { Queue, type GetOptions, type SyncGetOptions } from './queue/queue.js';
 export { SimpleQueue } from './queue/simple-queue.js';
 
+export { AsyncResult } from './pool/async-result.js';
+export { currentTask, workerState, type CurrentTask } from './pool/current-task.js';
+export type { PoolTaskMessage, PoolWorkerMessage } from './pool/diagnostics.js';
+export { ProcessPoolExecutor, type ExecutorMapOptions } from './pool/executor.js';
+export type { Input } from './pool/chunks.js';
+export type { ImapOptions, MapOptions, PoolOptions, TaskOptions } from './pool/options.js';
+export { Pool, type AsyncOptions, type PoolFunction } from './pool/pool.js';
+export type { PoolStats } from './pool/stats.js';
+export { ThreadPool } from './pool/thread-pool.js';
+
 export type { Handle } from './transfer/handle.js';
 export { open, share } from './transfer/share.js';
 

@@ -38,6 +38,13 @@ napi_value wait_event(napi_env env, napi_callback_info info) {
   return wait_for_bell(env, event_wait(p.arena, p.index, to_uint32(env, a[1]), p.me), to_double(env, a[2]));
 }
 
+// spinEvent(index, word) → whether it was set within some microseconds
+napi_value spin_event(napi_env env, napi_callback_info info) {
+  Args<2> a(env, info);
+  const Place p = place_of(a.data, to_uint32(env, a[0]));
+  return boolean(env, bell_spin(event_wait(p.arena, p.index, to_uint32(env, a[1]), p.me)));
+}
+
 // watchEvent(index, word) → wait id; the end comes through onWaitDone
 napi_value watch_event(napi_env env, napi_callback_info info) {
   Args<2> a(env, info);
@@ -60,6 +67,7 @@ void init_event(napi_env env, napi_value exports) {
   add("eventClear", event_clear_);
   add("eventWord", event_word_);
   add("waitEvent", wait_event);
+  add("spinEvent", spin_event);
   add("watchEvent", watch_event);
 }
 

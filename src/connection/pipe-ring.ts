@@ -65,6 +65,10 @@ export class RingWriter {
   #tail = 0;
   /** The head as it was when there was last no room: it may be further on by now. */
   #head = 0;
+  /** Of the record written last: the units where it begins and ends, and how far the tail moves for it. */
+  #at = 0;
+  #stop = 0;
+  #moved = 0;
 
   constructor(ring: PipeRing) {
     this.ring = ring;
@@ -81,56 +85,130 @@ export class RingWriter {
   /** Puts a message, value or bytes; false if there is no room now. */
   put(value: unknown, isBytes: boolean, what: string): boolean {
     if (writing) throw inside(what);
-    const { units, words, headAt } = this.ring;
     writing = true;
     try {
-      for (;;) {
-        const tail = this.#tail;
-        const free = units - ((tail - this.#head) >>> 0);
-        const at = tail & (units - 1);
-        const rest = units - at;
-        if (free > 0) {
-          const stop = this.#write(value, isBytes, at, Math.min(rest, free));
-          if (stop >= 0) return this.#commit(tail, at, stop, stop - at);
-        }
-        if (free > rest) {
-          const stop = this.#write(value, isBytes, 0, free - rest);
-          if (stop >= 0) {
-            this.ring.memory.ints[at * 2 + 1] = meta.wrap;
-            return this.#commit(tail, 0, stop, rest + stop);
-          }
-        }
-        const head = Atomics.load(words, headAt);
-        if (head === this.#head) return false;
-        this.#head = head;
+      if (!this.#place(value, isBytes, '')) return false;
+      if (this.#isPlain) {
+        this.#commit();
+        return true;
       }
+      return this.#putNative(this.#record);
     } finally {
       writing = false;
       messages.settle();
     }
   }
 
+  /** The same for a value; one that refers to something is not put but packed: for a sender that may have to send it again. */
+  offer(value: unknown, rootName: string, what: string): boolean | Packed {
+    if (writing) throw inside(what);
+    writing = true;
+    try {
+      if (!this.#place(value, false, rootName)) return false;
+      if (!this.#isPlain) return { bytes: new Uint8Array(this.#record), settle: messages.keep() };
+      this.#commit();
+      return true;
+    } finally {
+      writing = false;
+      messages.settle();
+    }
+  }
+
+  /** Puts a plain record as it is; false if there is no room now. */
+  putRecord(record: Memory, start: number, bytes: number): boolean {
+    const { units, words, headAt, memory } = this.ring;
+    const its = bytes / unitBytes;
+    const at = this.#tail & (units - 1);
+    const rest = units - at;
+    const moved = its <= rest ? its : rest + its;
+    if (moved > units - ((this.#tail - this.#head) >>> 0)) {
+      this.#head = Atomics.load(words, headAt);
+      if (moved > units - ((this.#tail - this.#head) >>> 0)) return false;
+    }
+    if (its > rest) memory.ints[at * 2 + 1] = meta.wrap;
+    this.#at = its <= rest ? at : 0;
+    this.#stop = this.#at + its;
+    this.#moved = moved;
+    const to = this.#at * 2;
+    const from = start >>> 2;
+    if (its <= 32) for (let i = 0; i < its * 2; i++) memory.ints[to + i] = record.ints[from + i]!;
+    else memory.ints.set(record.ints.subarray(from, from + its * 2), to);
+    this.#commit();
+    return true;
+  }
+
+  /** Where the plain record that was put last begins, as a unit; it stays there as long as the reader has not passed it. */
+  get lastUnit(): number {
+    return this.#at;
+  }
+
+  /** A copy of the plain record at a unit. */
+  copyAt(unit: number): Memory {
+    const { ints, bytes } = this.ring.memory;
+    const start = unit * unitBytes;
+    const end = start + headBytes + padded(ints[unit * 2]! >>> 0);
+    return new Memory(new Uint8Array(bytes.subarray(start, end)).buffer);
+  }
+
+  /** Writes a record behind the tail; false if there is no room now. */
+  #place(value: unknown, isBytes: boolean, rootName: string): boolean {
+    const { units, words, headAt } = this.ring;
+    for (;;) {
+      const tail = this.#tail;
+      const free = units - ((tail - this.#head) >>> 0);
+      const at = tail & (units - 1);
+      const rest = units - at;
+      if (free > 0) {
+        const stop = this.#write(value, isBytes, at, Math.min(rest, free), rootName);
+        if (stop >= 0) {
+          this.#at = at;
+          this.#stop = stop;
+          this.#moved = stop - at;
+          return true;
+        }
+      }
+      if (free > rest) {
+        const stop = this.#write(value, isBytes, 0, free - rest, rootName);
+        if (stop >= 0) {
+          this.ring.memory.ints[at * 2 + 1] = meta.wrap;
+          this.#at = 0;
+          this.#stop = stop;
+          this.#moved = rest + stop;
+          return true;
+        }
+      }
+      const head = Atomics.load(words, headAt);
+      if (head === this.#head) return false;
+      this.#head = head;
+    }
+  }
+
   /** Writes the record at a unit. Returns the unit where it ends, or -1: the room of so many units is too small. */
-  #write(value: unknown, isBytes: boolean, at: number, units: number): number {
+  #write(value: unknown, isBytes: boolean, at: number, units: number, rootName: string): number {
     const start = at * unitBytes;
     const end = start + Math.min(units * unitBytes, this.#recordBytes);
     const { memory } = this.ring;
     const stop = isBytes
       ? messages.writeBytes(value as Uint8Array, memory, start, end, this.#recordBytes)
-      : messages.write(value, memory, start, end, this.#recordBytes, '');
+      : messages.write(value, memory, start, end, this.#recordBytes, rootName);
     return stop < 0 ? -1 : stop / unitBytes;
   }
 
-  /** Moves the tail past a record that has been written at [at, stop). */
-  #commit(tail: number, at: number, stop: number, moved: number): boolean {
-    const { words, tailAt, tailAwaitedAt, memory } = this.ring;
-    if ((memory.ints[at * 2 + 1]! & ~meta.rawBytes) !== 0) {
-      return this.#putNative(memory.bytes.subarray(at * unitBytes, stop * unitBytes));
-    }
-    this.#tail = (tail + moved) | 0;
+  /** Whether the record that was placed refers to nothing. */
+  get #isPlain(): boolean {
+    return (this.ring.memory.ints[this.#at * 2 + 1]! & ~meta.rawBytes) === 0;
+  }
+
+  get #record(): Uint8Array {
+    return this.ring.memory.bytes.subarray(this.#at * unitBytes, this.#stop * unitBytes);
+  }
+
+  /** Moves the tail past the record that was placed. */
+  #commit(): void {
+    const { words, tailAt, tailAwaitedAt } = this.ring;
+    this.#tail = (this.#tail + this.#moved) | 0;
     Atomics.store(words, tailAt, this.#tail);
     if (isAwaited(words, tailAwaitedAt)) this.#wake();
-    return true;
   }
 
   #putNative(record: Uint8Array): boolean {
@@ -168,12 +246,10 @@ export class RingWriter {
     }
   }
 
-  /** Puts what was packed; false if there is no room now. */
-  putPacked({ bytes, settle }: Packed, what: string): boolean {
+  /** Puts what was packed; false if there is no room now. It is packed still: settle() is the caller's. */
+  putPacked({ bytes }: Packed, what: string): boolean {
     if (writing) throw inside(what);
-    if (!this.#putNative(bytes)) return false;
-    settle();
-    return true;
+    return this.#putNative(bytes);
   }
 }
 
@@ -251,6 +327,17 @@ export class RingReader {
     } finally {
       this.#tell((this.#head + its) | 0);
     }
+  }
+
+  /** Passes the message in front over. look() has said yes. */
+  skip(): void {
+    const its = this.#unitsAt(this.#front());
+    if (its > 0) {
+      this.#tell((this.#head + its) | 0);
+      return;
+    }
+    this.#takeNative();
+    reader.drop(incoming, 0);
   }
 
   /** How long the record at a unit is; 0 if it refers to something, so that native code has to get it. */

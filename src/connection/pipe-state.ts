@@ -123,11 +123,14 @@ export class PipeState implements LocalState, SyncState {
     return this.#sender(what).pack(value, isBytes, what);
   }
 
-  /** As an Attempt: puts what was packed. */
+  /** As an Attempt: puts what was packed, and settles it. */
   putPacked(packed: Packed, how: number, what: string): boolean {
     const { ring } = this.#sender(what);
     const head = Atomics.load(ring.words, ring.headAt);
-    if (this.#writer!.putPacked(packed, what)) return true;
+    if (this.#writer!.putPacked(packed, what)) {
+      packed.settle();
+      return true;
+    }
     const wait = this.#wait(ring, true, head);
     if ((how & How.spins) !== 0 && native.spinPipe(...wait)) return this.putPacked(packed, How.stands, what);
     this.#roomBell.wait = wait;
@@ -153,6 +156,16 @@ export class PipeState implements LocalState, SyncState {
     this.#messageBell.wait = wait;
     // What has changed since the look is in `wait` already: it would not ring.
     return this.look(what);
+  }
+
+  /** This environment as the one that sends here, for who does without the line. */
+  sender(what: string): RingWriter {
+    return this.#sender(what);
+  }
+
+  /** Passes the message that look() has found over. */
+  skip(): void {
+    this.#reader!.skip();
   }
 
   /** Takes the message that look() has found. */

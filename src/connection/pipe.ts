@@ -78,8 +78,15 @@ export function Pipe(options?: PipeOptions | boolean): [Connection, Connection] 
   }
 }
 
+/** What is behind an end of a pipe, for who sends and receives there without calls that wait. */
+export let pipeStateOf: (end: Connection, what: string) => PipeState;
+
 /** One end of a pipe. */
 class PipeEnd extends Connection implements Shareable {
+  static {
+    pipeStateOf = (end, what) => (end as PipeEnd).#opened(what);
+  }
+
   #state: PipeState | null;
 
   constructor(state: PipeState) {

@@ -59,6 +59,11 @@ export class MessageReader {
     }
   }
 
+  /** Gives back what the record at `start` refers to: nobody reads it. */
+  drop(memory: Memory, start: number): void {
+    giveBack(referencesAt(memory, start).slots);
+  }
+
   #readRest(memory: Memory, start: number, flags: number, shared: boolean, what: string): unknown {
     const slots = flags === meta.rawBytes ? none : referencesAt(memory, start).slots;
     let isUnread = false;

@@ -38,6 +38,10 @@ export interface Layout {
   readonly pipeBlockBytes: number;
   readonly pipeRingBytes: number;
   readonly queueBlockBytes: number;
+  /** Of a pool's board, its entries, and how many there are. */
+  readonly poolBoardBytes: number;
+  readonly poolEntryBytes: number;
+  readonly poolEntries: number;
   readonly ownerMask: number;
   readonly abandonedOwner: number;
 }

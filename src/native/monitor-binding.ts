@@ -88,5 +88,7 @@ export interface MonitorBinding {
   /** Odd when set. */
   eventWord(index: number): number;
   waitEvent(index: number, word: number, timeoutMs: number): Outcome;
+  /** Whether it was set within some microseconds. */
+  spinEvent(index: number, word: number): boolean;
   watchEvent(index: number, word: number): number;
 }

@@ -29,7 +29,7 @@ export interface ChildStart {
   /** For messages. */
   describe: () => string;
   /** Called once, when it has ended. */
-  onEnd: () => void;
+  onEnd: (exitCode: number) => void;
 }
 
 /** What the addon's events are for: a child, or a forkserver. */
@@ -110,8 +110,8 @@ export class Child implements Watched {
     watched.delete(this.#start.id);
     native.childForget(this.#start.id, this.#sentinel !== null);
     sweepDead();
-    this.#start.onEnd();
     this.#wake();
+    this.#start.onEnd(code);
     return true;
   }
 

@@ -2,6 +2,9 @@
 import { MultiprocessingError } from '../errors.js';
 import * as face from '../index.js';
 import { runGroup, type GroupOptions } from './group.js';
+import { ProcessPoolExecutor } from '../pool/executor.js';
+import { Pool } from '../pool/pool.js';
+import type { PoolOptions } from '../pool/options.js';
 import { checkTarget, type Target } from './options.js';
 import { boundMethod, Process } from './process.js';
 import { checkStartMethod, getStartMethod, type StartMethod } from './start-method.js';
@@ -26,10 +29,25 @@ function make(method: StartMethod): Context {
   class ContextProcess extends Process {
     static override readonly [boundMethod] = method;
   }
+  class ContextPool extends Pool {
+    static override readonly [boundMethod] = ContextProcess;
+  }
+  class ContextExecutor extends ProcessPoolExecutor {
+    protected override makePool(options: PoolOptions | undefined): Pool {
+      return new ContextPool(options);
+    }
+  }
   // As messages and default names say it.
-  Object.defineProperty(ContextProcess, 'name', { value: Process.name });
+  for (const [bound, { name }] of [
+    [ContextProcess, Process],
+    [ContextPool, Pool],
+    [ContextExecutor, ProcessPoolExecutor],
+  ] as const)
+    Object.defineProperty(bound, 'name', { value: name });
   const bound = {
     Process: ContextProcess,
+    Pool: ContextPool,
+    ProcessPoolExecutor: ContextExecutor,
     run: async (target: Target, ...args: unknown[]): Promise<unknown> =>
       new ContextProcess({ target: checkTarget(target, 'run()'), args }).start().result(),
     spawnGroup: (fn: Target, options: GroupOptions) => runGroup(ContextProcess, fn, options),

@@ -28,6 +28,9 @@ export interface Adopted {
   run: () => unknown;
 }
 
+/** Set to what is to be called, without keeping the program alive, when a process has ended. */
+export const exitedHook = Symbol('multiproc.exited');
+
 /** On the classes that contexts make. */
 export const boundMethod = Symbol('multiproc.startMethod');
 
@@ -45,6 +48,8 @@ export class Process<R = any> {
   /** @internal Of a context's class and those below it: how their processes are started. */
   static readonly [boundMethod]: StartMethod | null = null;
 
+  /** @internal */
+  [exitedHook]: ((exitCode: number) => void) | null = null;
   readonly #options: CheckedOptions;
   readonly #path: number[];
   readonly #parentPid: number;
@@ -164,7 +169,10 @@ export class Process<R = any> {
       keepsAlive: !this.#daemon && !this.#options.detached,
       findClass: errorClassFinder(this.#target, isProgramsOwn(this.constructor) ? this.constructor : null),
       describe: () => `${this.#name} (pid ${child.pid})`,
-      onEnd: () => active.delete(this),
+      onEnd: (exitCode) => {
+        active.delete(this);
+        this[exitedHook]?.(exitCode);
+      },
     });
     this.#streams = streams;
     active.add(this);

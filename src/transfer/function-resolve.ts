@@ -19,6 +19,11 @@ export async function preloadModule(url: string): Promise<void> {
   preloaded.set(url, (await import(url)) as Namespace);
 }
 
+/** Functions of this package that a child finds without a module: `url` is a name that no module has. */
+export function preloadNamespace(url: string, namespace: Namespace): void {
+  preloaded.set(url, namespace);
+}
+
 export function preloadedModule(url: string): Namespace | undefined {
   return preloaded.get(url);
 }

@@ -1,0 +1,617 @@
+/**
+ * What hands a pool's tasks to its workers, and takes their results.
+ *
+ *   call ──▶ a worker's ring, if one has room ──▶ worker ──▶ its other ring, doorbell ──▶ pump ──▶ promise
+ *        └─▶ backlog ──(pump, when there is room)──┘
+ *
+ * D1  Nothing here blocks, but a spin of some microseconds when nothing has come and somebody waits.
+ * D2  A task is in one place: the backlog, one worker's ring, or ended. A worker's death, and a steal, take it back from the
+ *     ring (pool_board.h, P1) with the bytes that it was put with.
+ * D3  A task ends once, for its caller; its worker may be at it still (`abort`).
+ */
+import { MultiprocessingError, TimeoutError } from '../errors.js';
+import { keepAlive } from '../sync/waits.js';
+import { putTogether, type Thrown } from '../transfer/error-transfer.js';
+import { Backlog } from './backlog.js';
+import { ResultKind, tasksMax } from './board.js';
+import { Doorbell } from './doorbell.js';
+import { Functions } from './functions.js';
+import { type Host, type Seat, terminated, type WorkerEnd, workerDied } from './host.js';
+import { Link, Undecoded } from './link.js';
+import { oomKills } from './oom.js';
+import type { CheckedPoolOptions } from './options.js';
+import { remoteCause } from './remote-cause.js';
+import { Measures } from './stats.js';
+import type { Task } from './task.js';
+import type { TraceFile } from './trace.js';
+import type { Saying } from './worker.js';
+
+/** How many results are taken in one turn of the loop. */
+const turnMax = 512;
+/** How many tasks may be in one ring: tasks beyond wait in the backlog. */
+const windowMax = tasksMax - 2;
+/** A worker that has not answered for so long has a long task: others take over what is queued behind that. */
+const stealAfterMs = 2;
+/** So many workers in a row that end before they are ready, and the pool is broken. */
+const startsMax = 5;
+const startAgainMs = 100;
+
+export type DispatcherOptions = Pick<
+  CheckedPoolOptions,
+  'min' | 'max' | 'maxTasksPerChild' | 'idleTimeout' | 'grace'
+> &
+  Pick<Seat, 'concurrency' | 'maxMemory' | 'traces' | 'initializer' | 'initargs'>;
+
+/** A task that may run so long, and since when it has been seen to run: 0 if it does not. */
+interface Limited {
+  readonly task: Task;
+  readonly timeoutMs: number;
+  since: number;
+}
+const limitCheckMs = 50;
+
+type State = 'running' | 'closing' | 'ended';
+
+export class Dispatcher {
+  readonly functions = new Functions();
+  readonly measures = new Measures();
+  readonly #host: Host;
+  readonly #options: DispatcherOptions;
+  readonly #trace: TraceFile | null;
+  readonly #doorbell = new Doorbell();
+  readonly #links: Link[] = [];
+  readonly #backlog = new Backlog();
+  /** How many tasks have not ended for their callers. */
+  #pending = 0;
+  #state: State = 'running';
+  /** Why no task can be done any more. */
+  #broken: unknown = null;
+  #pump: 'idle' | 'soon' | 'listening' = 'idle';
+  #workersStarted = 0;
+  #failedStarts = 0;
+  #min: number;
+  #max: number;
+  #stealTimer: NodeJS.Timeout | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #limitTimer: NodeJS.Timeout | undefined;
+  readonly #limited = new Set<Limited>();
+  #startTimer: NodeJS.Timeout | undefined;
+  readonly #waiters = new Set<() => void>();
+  #isForeign = false;
+
+  constructor(host: Host, options: DispatcherOptions, trace: TraceFile | null) {
+    this.#host = host;
+    this.#options = options;
+    this.#trace = trace;
+    this.#min = options.min;
+    this.#max = options.max;
+    try {
+      while (this.#links.length < this.#min) this.#start();
+    } catch (error) {
+      this.terminate();
+      throw error;
+    }
+    this.#listen();
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+  get broken(): unknown {
+    return this.#broken;
+  }
+  get pending(): number {
+    return this.#pending;
+  }
+  get links(): readonly Link[] {
+    return this.#links;
+  }
+  get host(): Host {
+    return this.#host;
+  }
+  get size(): number {
+    return this.#max;
+  }
+  get running(): number {
+    let running = 0;
+    for (const { outstanding } of this.#links)
+      running += Math.min(outstanding, this.#options.concurrency);
+    return running;
+  }
+  get concurrency(): number {
+    return this.#options.concurrency;
+  }
+
+  /** Hands a task in. Its arguments are taken as they are now. Never throws: what is wrong with them is the task's error. */
+  submit(task: Task, value: unknown, rootName: string): void {
+    if (this.#broken !== null) {
+      task.threw(this.#broken);
+      return;
+    }
+    if (this.#pending++ === 0) keepAlive(1);
+    this.measures.submitted(task);
+    try {
+      if (this.#backlog.length > 0 || !this.#offer(task, value, rootName)) {
+        this.#backlog.push(task, value, rootName);
+        this.#grow();
+      }
+    } catch (error) {
+      this.#fail(task, error);
+      return;
+    }
+    this.#pumpSoon();
+  }
+
+  #offer(task: Task, value: unknown, rootName: string): boolean {
+    const link = this.#pick(task);
+    return link?.offer(task, value, rootName) === true;
+  }
+
+  /** The first worker that has nothing to do, which is one that has just been busy; else the one with the fewest tasks. */
+  #pick({ only }: Task): Link | null {
+    if (only !== null) return only.accepts && only.outstanding < windowMax ? only : null;
+    let best: Link | null = null;
+    let fewest = Infinity;
+    for (const link of this.#links) {
+      const { outstanding } = link;
+      if (outstanding >= fewest || outstanding >= link.window || !link.accepts) continue;
+      if (outstanding === 0) return link;
+      best = link;
+      fewest = outstanding;
+    }
+    return best;
+  }
+
+  /** Tells what a task has come to. */
+  #return(task: Task, value: unknown): void {
+    this.#leave(task);
+    task.returned(value);
+    task.letGo();
+  }
+
+  #fail(task: Task, error: unknown): void {
+    this.#leave(task);
+    task.threw(error);
+    task.letGo();
+  }
+
+  #leave(task: Task): void {
+    if (task.isEnded) return;
+    this.measures.ended(task);
+    if (--this.#pending === 0) keepAlive(-1);
+  }
+
+  /**
+   * Ends a task for its caller, with `reason`. One that nobody has started is dropped; one that runs hears its signal, and if it
+   * goes on past the grace its worker is replaced. False: it has ended.
+   */
+  abort(task: Task, reason: unknown, running = true): boolean {
+    if (task.isEnded) return false;
+    const { link } = task;
+    if (link === null || link.withdraw(task)) {
+      this.#fail(task, reason);
+      this.#pumpSoon();
+      return true;
+    }
+    if (!running) return false;
+    link.abort(task, reason instanceof Error ? reason.message : String(reason));
+    this.#leave(task);
+    task.threw(reason);
+    setTimeout(() => {
+      if (task.link === link && !link.hasEnded) link.worker.kill();
+    }, this.#options.grace).unref();
+    return true;
+  }
+
+  /** A task may run so long, in milliseconds; then its worker is replaced, as by abort(). */
+  limit(task: Task, timeoutMs: number): void {
+    if (task.isEnded) return;
+    const limited: Limited = { task, timeoutMs, since: 0 };
+    this.#limited.add(limited);
+    this.#watchLimits();
+  }
+
+  #watchLimits(): void {
+    if (this.#limitTimer !== undefined || this.#limited.size === 0) return;
+    let soonest = limitCheckMs;
+    for (const { timeoutMs } of this.#limited) soonest = Math.min(soonest, Math.max(1, timeoutMs / 4));
+    this.#limitTimer = setTimeout(() => {
+      this.#limitTimer = undefined;
+      const now = performance.now();
+      for (const limited of [...this.#limited]) {
+        const { task, timeoutMs } = limited;
+        if (task.isEnded) this.#limited.delete(limited);
+        else if (task.link === null || !task.link.board.isStarted(task.number)) limited.since = 0;
+        else if (limited.since === 0) limited.since = now;
+        else if (now - limited.since >= timeoutMs)
+          this.abort(task, new TimeoutError(`${task.fn.name}() ran longer than ${timeoutMs} ms`));
+      }
+      this.#watchLimits();
+    }, soonest);
+    this.#limitTimer.unref();
+  }
+
+  // ---- Results -----------------------------------------------------------------------------------------------------------
+
+  #pumpSoon(): void {
+    if (this.#pump === 'soon') return;
+    if (this.#pump === 'listening') this.#doorbell.ignore();
+    this.#pump = 'soon';
+    setImmediate(this.#run);
+  }
+
+  /** Takes what has come, and hands on what waits; if nothing has come, looks a little longer and then listens. */
+  readonly #run = (): void => {
+    if (this.#state === 'ended') return;
+    this.#pump = 'idle';
+    this.#doorbell.clear();
+    let got = this.#takeAll();
+    this.#handOn();
+    if (got === 0 && this.#pending > 0 && this.#doorbell.spin()) {
+      this.#doorbell.clear();
+      got = this.#takeAll();
+      this.#handOn();
+    }
+    this.#settle();
+    if ((this.#state as State) === 'ended') return;
+    if (got > 0) this.#pumpSoon();
+    else this.#listen();
+  };
+
+  #listen(): void {
+    if (this.#pump !== 'idle') return;
+    this.#pump = 'listening';
+    this.#doorbell.listen(() => {
+      this.#pump = 'soon';
+      this.#run();
+    });
+    this.#stealSoon();
+  }
+
+  #takeAll(): number {
+    let got = 0;
+    const each = Math.max(16, Math.floor(turnMax / this.#links.length));
+    for (const link of [...this.#links]) got += this.#takeFrom(link, each);
+    return got;
+  }
+
+  #takeFrom(link: Link, max: number): number {
+    let got = 0;
+    while (got < max && link.look()) {
+      got++;
+      this.#took(link);
+    }
+    if (got === 0) return 0;
+    const now = performance.now();
+    // A worker that has answered half of what it may have faster than we could look is given more at once.
+    if (got * 2 >= link.window && link.window < windowMax) link.window = Math.min(windowMax, link.window * 2);
+    else if ((now - link.activeAt) / got > stealAfterMs && link.window > 2) link.window = 2;
+    link.activeAt = now;
+    if (link.outstanding === 0) {
+      link.idleSince = now;
+      if (!link.accepts) this.#retire(link);
+    }
+    return got;
+  }
+
+  #took(link: Link): void {
+    const { task, kind, times, value } = link.take();
+    if (value instanceof Undecoded) {
+      void value.promise.then(
+        (decoded) => {
+          this.#arrived(link, task, kind, decoded);
+        },
+        (error: unknown) => {
+          if (task !== null) this.#fail(task, error);
+        },
+      );
+      return;
+    }
+    if (task !== null && this.#trace !== null) this.#trace.add(link, task, link.board.times(times));
+    this.#arrived(link, task, kind, value);
+  }
+
+  #arrived(link: Link, task: Task | null, kind: number, value: unknown): void {
+    if (kind === ResultKind.said) {
+      this.#heard(link, value as Saying);
+    } else if (task === null) {
+      // Its caller does not wait any more.
+    } else if (kind === ResultKind.returned) {
+      this.#return(task, value);
+    } else {
+      const { thrown } = value as { thrown: Thrown };
+      const error = putTogether(thrown, task.fn.findClass);
+      this.#fail(task, remoteCause(error, `${task.fn.name}() in ${link.worker.name} (pid ${link.worker.pid})`));
+    }
+  }
+
+  #heard(link: Link, saying: Saying): void {
+    switch (saying.says) {
+      case 'ready':
+        link.isReady = true;
+        this.#failedStarts = 0;
+        this.#wake();
+        return;
+      case 'retire':
+        this.#retire(link);
+        return;
+      case 'broken':
+        this.#break(
+          remoteCause(
+            putTogether(saying.thrown as Thrown, () => undefined),
+            `initializer in ${link.worker.name} (pid ${link.worker.pid})`,
+          ),
+        );
+    }
+  }
+
+  /** Gives what waits to workers that have room for it. */
+  #handOn(): void {
+    for (let task = this.#backlog.peek(); task !== null; task = this.#backlog.peek()) {
+      if (!task.isEnded) {
+        const link = this.#pick(task);
+        if (link === null || !link.offerRecord(task)) break;
+      }
+      this.#backlog.shift();
+    }
+    if (this.#backlog.length > 0) this.#grow();
+    else this.#wake();
+  }
+
+  // ---- Long tasks --------------------------------------------------------------------------------------------------------
+
+  /** As long as one worker has nothing to do while tasks are queued at another. */
+  #stealSoon(): void {
+    if (this.#stealTimer !== undefined || !this.#isUneven()) return;
+    this.#stealTimer = setTimeout(() => {
+      this.#stealTimer = undefined;
+      this.#steal();
+      this.#stealSoon();
+    }, stealAfterMs);
+    this.#stealTimer.unref();
+  }
+
+  #isUneven(): boolean {
+    const spare = this.#links.some((l) => l.outstanding === 0 && l.accepts) || this.#mayGrow;
+    return spare && this.#links.some(({ outstanding }) => outstanding > this.#options.concurrency);
+  }
+
+  #steal(): void {
+    const now = performance.now();
+    for (const victim of this.#links) {
+      if (now - victim.activeAt < stealAfterMs || victim.outstanding <= this.#options.concurrency) continue;
+      if (this.#mayGrow) this.#grow();
+      const idle = this.#links.filter((l) => l.outstanding === 0 && l.accepts);
+      if (idle.length === 0) return;
+      const queued = victim.outstanding - this.#options.concurrency;
+      const share = Math.ceil((queued * idle.length) / (idle.length + 1));
+      victim.window = Math.max(2, this.#options.concurrency);
+      const tasks = victim.withdrawNewest(share);
+      if (tasks.length === 0) continue;
+      this.#backlog.unshift(tasks);
+      this.#handOn();
+    }
+    this.#pumpSoon();
+  }
+
+  // ---- Workers -----------------------------------------------------------------------------------------------------------
+
+  get #mayGrow(): boolean {
+    return this.#links.length < this.#max && this.#state !== 'ended' && this.#startTimer === undefined;
+  }
+
+  #grow(): void {
+    if (this.#mayGrow && this.#state === 'running') this.#tryStart();
+  }
+
+  #start(): void {
+    const number = ++this.#workersStarted;
+    const { concurrency, maxMemory, traces, initializer, initargs, maxTasksPerChild } = this.#options;
+    const doorbell = this.#doorbell.event;
+    const seat = { number, doorbell, concurrency, maxMemory, traces, initializer, initargs };
+    const name = `${this.#host.poolName}Worker-${number}`;
+    this.#links.push(
+      new Link(this.#host, seat, name, maxTasksPerChild, (link, end) => {
+        this.#ended(link, end);
+      }),
+    );
+    this.measures.workerStarted(this.#links.at(-1)!);
+  }
+
+  /** One that is to replace another: where it cannot be started now, it may be in a moment. */
+  #tryStart(): void {
+    try {
+      this.#start();
+    } catch (error) {
+      if (++this.#failedStarts >= startsMax && this.#links.length === 0) {
+        this.#break(error);
+        return;
+      }
+      this.#startTimer ??= setTimeout(() => {
+        this.#startTimer = undefined;
+        this.#replace();
+        this.#pumpSoon();
+      }, startAgainMs);
+    }
+  }
+
+  /** Sees to it that there are as many workers as there should be. */
+  #replace(): void {
+    if (this.#state === 'ended' || this.#broken !== null) return;
+    if (this.#state === 'closing' && this.#pending === 0) return;
+    const wanted = this.#pending > 0 ? Math.max(1, this.#min) : this.#min;
+    while (this.#links.filter((l) => !l.isRetiring).length < wanted && this.#startTimer === undefined)
+      this.#tryStart();
+  }
+
+  /** It finishes what it runs, and ends. */
+  #retire(link: Link): void {
+    if (link.isRetiring) return;
+    link.isRetiring = true;
+    this.#backlog.unshift(link.withdrawNewest(Infinity));
+    link.close();
+    this.#replace();
+    this.#pumpSoon();
+  }
+
+  #ended(link: Link, end: WorkerEnd): void {
+    link.hasEnded = true;
+    while (!link.isClosed && this.#takeFrom(link, turnMax) > 0);
+    this.#links.splice(this.#links.indexOf(link), 1);
+    this.measures.workerEnded(link);
+    const { started, queued } = link.leftBehind();
+    const { worker } = link;
+    const note = end.signal === 'SIGKILL' && oomKills.hasGrown() ? ': killed by the OOM killer' : '';
+    for (const task of started) {
+      const { name } = task.fn;
+      const died = workerDied(worker.name, worker.pid, end, `${note}, while it ran ${name}()`, {
+        id: task.number,
+        name,
+      });
+      this.#fail(task, died);
+    }
+    const lost = queued.filter(({ only }) => only !== null);
+    for (const task of lost)
+      this.#fail(task, workerDied(worker.name, worker.pid, end, `${note}, before ${task.fn.name}() began`));
+    this.#backlog.unshift(queued.filter((task) => task.only === null && !task.isEnded));
+    if (!link.isRetiring) link.close();
+    if (!link.isReady && !link.isRetiring && this.#broken === null && this.#state !== 'ended') {
+      if (++this.#failedStarts >= startsMax)
+        this.#break(workerDied(worker.name, worker.pid, end, `${note}, before it was ready`));
+    }
+    this.#replace();
+    this.#settle();
+    this.#wake();
+    this.#pumpSoon();
+  }
+
+  /** Workers that have had nothing to do for long, beyond the least that there must be, end. */
+  #watchIdle(): void {
+    const { idleTimeout } = this.#options;
+    if (idleTimeout === Infinity || this.#idleTimer !== undefined || this.#links.length <= this.#min) return;
+    this.#idleTimer = setTimeout(
+      () => {
+        this.#idleTimer = undefined;
+        const now = performance.now();
+        for (const link of [...this.#links].reverse()) {
+          if (this.#links.filter((l) => !l.isRetiring).length <= this.#min) break;
+          if (link.outstanding === 0 && !link.isRetiring && now - link.idleSince >= idleTimeout) this.#retire(link);
+        }
+        this.#watchIdle();
+      },
+      Math.max(10, idleTimeout / 2),
+    );
+    this.#idleTimer.unref();
+  }
+
+  resize(min: number, max: number): void {
+    this.#min = min;
+    this.#max = max;
+    while (this.#links.filter((l) => !l.isRetiring).length < min) this.#start();
+    const active = this.#links.filter((l) => !l.isRetiring);
+    for (const link of active.sort((a, b) => a.outstanding - b.outstanding).slice(0, active.length - max))
+      this.#retire(link);
+    this.#pumpSoon();
+  }
+
+  // ---- The end -----------------------------------------------------------------------------------------------------------
+
+  /** No task can be done any more. */
+  #break(error: unknown): void {
+    if (this.#broken !== null || this.#state === 'ended') return;
+    this.#broken = error;
+    this.#failAll(() => error);
+    for (const link of this.#links) link.worker.kill();
+    this.#wake();
+  }
+
+  #failAll(reason: () => unknown): void {
+    for (const task of this.#backlog.clear()) if (!task.isEnded) this.#fail(task, reason());
+    for (const link of this.#links)
+      for (const task of [...link.tasks()]) if (!task.isEnded) this.#fail(task, reason());
+  }
+
+  /** No task comes any more. */
+  close(): void {
+    if (this.#state === 'running') this.#state = 'closing';
+    this.#settle();
+  }
+
+  /** Ends workers that nobody needs. */
+  #settle(): void {
+    this.#watchIdle();
+    if (this.#state !== 'closing' || this.#pending > 0 || this.#backlog.length > 0) return;
+    for (const link of this.#links) if (link.outstanding === 0) this.#retire(link);
+    if (this.#links.length === 0) this.#finish();
+  }
+
+  /** Ends all workers, and with them all tasks. */
+  terminate(): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'closing';
+    this.#broken ??= terminated(this.#host.poolName);
+    this.#failAll(() => terminated(this.#host.poolName));
+    for (const link of this.#links) link.worker.terminate();
+    if (this.#links.length === 0) this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    for (const timer of [this.#stealTimer, this.#idleTimer, this.#startTimer, this.#limitTimer]) clearTimeout(timer);
+    this.#doorbell.close();
+    this.#trace?.close();
+    this.#wake();
+  }
+
+  /** Until no worker is left. */
+  async ended(): Promise<void> {
+    keepAlive(1);
+    try {
+      await this.until(() => this.#state === 'ended');
+    } finally {
+      keepAlive(-1);
+    }
+  }
+
+  /** When a task would be given to a worker at once. @throws what broke the pool */
+  async ready(): Promise<void> {
+    keepAlive(1);
+    try {
+      await this.until(
+        () =>
+          this.#broken !== null ||
+          this.#state === 'ended' ||
+          (this.#backlog.length === 0 &&
+            this.#links.length >= this.#min &&
+            this.#links.every((l) => l.isReady) &&
+            this.#links.some((l) => l.accepts && l.outstanding < l.window)),
+      );
+    } finally {
+      keepAlive(-1);
+    }
+    if (this.#broken !== null) throw this.#broken as Error;
+  }
+
+  async until(holds: () => boolean): Promise<void> {
+    while (!holds())
+      await new Promise<void>((resolve) => {
+        this.#waiters.add(resolve);
+      });
+  }
+
+  #wake(): void {
+    if (this.#waiters.size === 0) return;
+    const waiters = [...this.#waiters];
+    this.#waiters.clear();
+    for (const waiter of waiters) waiter();
+  }
+
+  /** @throws MultiprocessingError unless tasks may be handed in */
+  checkRunning(what: string): void {
+    if (this.#isForeign) throw new MultiprocessingError('ERR_MP_STATE', `${what}: the pool is another process's`);
+    if (this.#state === 'running' && this.#broken === null) return;
+    if (this.#broken !== null && this.#state === 'running') throw this.#broken as Error;
+    throw new MultiprocessingError('ERR_MP_STATE', `${what}: the pool was closed; make a new one`);
+  }
+}
