@@ -45,13 +45,14 @@ napi_value spin_event(napi_env env, napi_callback_info info) {
   return boolean(env, bell_spin(event_wait(p.arena, p.index, to_uint32(env, a[1]), p.me)));
 }
 
-// watchEvent(index, word) → wait id; the end comes through onWaitDone
+// watchEvent(index, word, holdsLoop) → wait id; the end comes through onWaitDone
 napi_value watch_event(napi_env env, napi_callback_info info) {
-  Args<2> a(env, info);
+  Args<3> a(env, info);
   const Place p = place_of(a.data, to_uint32(env, a[0]));
   const BellTask task{event_wait(p.arena, p.index, to_uint32(env, a[1]), p.me), kEvent, nullptr};
   uint32_t id;
-  if (auto failed = self(a.data).waiters.add(task, INT64_MAX, &id)) return throw_failure(env, failed);
+  if (auto failed = self(a.data).waiters.add(task, INT64_MAX, &id, to_bool(env, a[2])))
+    return throw_failure(env, failed);
   return uint32(env, id);
 }
 

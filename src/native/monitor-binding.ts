@@ -90,5 +90,6 @@ export interface MonitorBinding {
   waitEvent(index: number, word: number, timeoutMs: number): Outcome;
   /** Whether it was set within some microseconds. */
   spinEvent(index: number, word: number): boolean;
-  watchEvent(index: number, word: number): number;
+  /** Whether the wait keeps the event loop alive. */
+  watchEvent(index: number, word: number, holdsLoop: boolean): number;
 }

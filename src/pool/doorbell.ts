@@ -14,6 +14,7 @@ export class Doorbell {
   readonly event: Event;
   readonly #slot: number;
   #waitId = 0;
+  #rings: NodeJS.Immediate | undefined;
 
   constructor() {
     const reference = Reference.create(native.layout.kindEvent, 0);
@@ -31,16 +32,17 @@ export class Doorbell {
     return (word & 1) !== 0 || native.spinEvent(this.#slot, word);
   }
 
-  /** Has `ring` called once it rings. Does not keep the program alive. */
+  /** Has `ring` called once, when it rings. Does not keep the program alive. */
   listen(ring: () => void): void {
+    this.ignore();
     const word = native.eventWord(this.#slot);
     if ((word & 1) !== 0) {
-      setImmediate(ring);
+      this.#rings = setImmediate(ring);
       return;
     }
     listen();
     this.#waitId = orFail('ERR_MP_MEMORY', 'no thread can be started that waits', () =>
-      native.watchEvent(this.#slot, word),
+      native.watchEvent(this.#slot, word, false),
     );
     addWait(this.#waitId, () => {
       this.#waitId = 0;
@@ -50,6 +52,7 @@ export class Doorbell {
 
   /** Takes listen() back. */
   ignore(): void {
+    clearImmediate(this.#rings);
     if (this.#waitId === 0) return;
     forgetWait(this.#waitId);
     native.cancelWait(this.#waitId);

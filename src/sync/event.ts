@@ -125,7 +125,7 @@ class EventState implements LocalState {
     if (this.#waitId === 0) {
       listen();
       this.#waitId = orFail('ERR_MP_MEMORY', 'no thread can be started that waits', () =>
-        native.watchEvent(this.index, from),
+        native.watchEvent(this.index, from, true),
       );
       this.#from = from;
       addWait(this.#waitId, () => {
