@@ -84,7 +84,10 @@ export let pipeStateOf: (end: Connection, what: string) => PipeState;
 /** One end of a pipe. */
 class PipeEnd extends Connection implements Shareable {
   static {
-    pipeStateOf = (end, what) => (end as PipeEnd).#opened(what);
+    pipeStateOf = (end, what) => {
+      if (!(#state in end)) throw typeError(`${what}: expects an end of a pipe, not ${show(end)}`);
+      return end.#opened(what);
+    };
   }
 
   #state: PipeState | null;

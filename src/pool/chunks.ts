@@ -88,20 +88,27 @@ class IteratorChunks implements Chunks {
   #ahead: unknown[] = [];
   #at = 0;
   #isDone = false;
+  #failure: { error: unknown } | null = null;
 
   constructor(iterator: Iterator<unknown>, size: number | undefined, workers: number, prepare: Prepare) {
     this.#iterator = iterator;
     this.#prepare = prepare;
     if (size === undefined) this.#fill(lookAhead);
-    if (this.#isDone) this.total = this.#ahead.length;
+    if (this.#isDone && this.#failure === null) this.total = this.#ahead.length;
     this.size = size ?? defaultSize(this.#ahead.length, workers);
   }
 
   #fill(count: number): void {
-    while (this.#ahead.length < count && !this.#isDone) {
-      const { done, value } = this.#iterator.next();
-      if (done === true) this.#isDone = true;
-      else this.#ahead.push(value);
+    try {
+      while (this.#ahead.length < count && !this.#isDone) {
+        const next = this.#iterator.next();
+        if (next.done === true) this.#isDone = true;
+        else this.#ahead.push(next.value);
+      }
+    } catch (error) {
+      // Its turn comes after the items before it.
+      this.#isDone = true;
+      this.#failure = { error };
     }
   }
 
@@ -109,6 +116,7 @@ class IteratorChunks implements Chunks {
     const from = this.#at;
     this.#fill(this.size);
     if (this.#ahead.length === 0) {
+      if (this.#failure !== null) throw this.#failure.error;
       this.total = from;
       return null;
     }
@@ -144,9 +152,9 @@ class AsyncChunks implements Chunks {
     const from = this.#at;
     const items: unknown[] = [];
     while (items.length < this.size && !this.#isDone) {
-      const { done, value } = await this.#iterator.next();
-      if (done === true) this.#isDone = true;
-      else items.push(this.#prepare === null ? value : this.#prepare(value, from + items.length));
+      const next = await this.#iterator.next();
+      if (next.done === true) this.#isDone = true;
+      else items.push(this.#prepare === null ? next.value : this.#prepare(next.value, from + items.length));
     }
     this.#at = from + items.length;
     if (items.length > 0) return { from, items };

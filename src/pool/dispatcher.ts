@@ -14,6 +14,7 @@ import { keepAlive } from '../sync/waits.js';
 import { putTogether, type Thrown } from '../transfer/error-transfer.js';
 import { Backlog } from './backlog.js';
 import { ResultKind, tasksMax } from './board.js';
+import { taskEnded, tellTask, tellWorker } from './diagnostics.js';
 import { Doorbell } from './doorbell.js';
 import { Functions } from './functions.js';
 import { type Host, type Seat, terminated, type WorkerEnd, workerDied } from './host.js';
@@ -77,7 +78,6 @@ export class Dispatcher {
   readonly #limited = new Set<Limited>();
   #startTimer: NodeJS.Timeout | undefined;
   readonly #waiters = new Set<() => void>();
-  #isForeign = false;
 
   constructor(host: Host, options: DispatcherOptions, trace: TraceFile | null) {
     this.#host = host;
@@ -114,8 +114,7 @@ export class Dispatcher {
   }
   get running(): number {
     let running = 0;
-    for (const { outstanding } of this.#links)
-      running += Math.min(outstanding, this.#options.concurrency);
+    for (const { outstanding } of this.#links) running += Math.min(outstanding, this.#options.concurrency);
     return running;
   }
   get concurrency(): number {
@@ -130,6 +129,7 @@ export class Dispatcher {
     }
     if (this.#pending++ === 0) keepAlive(1);
     this.measures.submitted(task);
+    if (taskEnded.hasSubscribers) tellTask(task);
     try {
       if (this.#backlog.length > 0 || !this.#offer(task, value, rootName)) {
         this.#backlog.push(task, value, rootName);
@@ -321,7 +321,10 @@ export class Dispatcher {
     } else {
       const { thrown } = value as { thrown: Thrown };
       const error = putTogether(thrown, task.fn.findClass);
-      this.#fail(task, remoteCause(error, `${task.fn.name}() in ${link.worker.name} (pid ${link.worker.pid})`));
+      this.#fail(
+        task,
+        remoteCause(error, `${task.fn.name}() in ${link.worker.name} (pid ${link.worker.pid})`),
+      );
     }
   }
 
@@ -415,7 +418,9 @@ export class Dispatcher {
         this.#ended(link, end);
       }),
     );
-    this.measures.workerStarted(this.#links.at(-1)!);
+    const link = this.#links.at(-1)!;
+    this.measures.workerStarted(link);
+    tellWorker(link.worker, null);
   }
 
   /** One that is to replace another: where it cannot be started now, it may be in a moment. */
@@ -446,19 +451,20 @@ export class Dispatcher {
 
   /** It finishes what it runs, and ends. */
   #retire(link: Link): void {
-    if (link.isRetiring) return;
+    if (link.isRetiring || link.hasEnded) return;
     link.isRetiring = true;
     this.#backlog.unshift(link.withdrawNewest(Infinity));
-    link.close();
+    link.finish();
     this.#replace();
     this.#pumpSoon();
   }
 
   #ended(link: Link, end: WorkerEnd): void {
     link.hasEnded = true;
-    while (!link.isClosed && this.#takeFrom(link, turnMax) > 0);
+    while (this.#takeFrom(link, turnMax) > 0);
     this.#links.splice(this.#links.indexOf(link), 1);
     this.measures.workerEnded(link);
+    tellWorker(link.worker, end);
     const { started, queued } = link.leftBehind();
     const { worker } = link;
     const note = end.signal === 'SIGKILL' && oomKills.hasGrown() ? ': killed by the OOM killer' : '';
@@ -474,7 +480,7 @@ export class Dispatcher {
     for (const task of lost)
       this.#fail(task, workerDied(worker.name, worker.pid, end, `${note}, before ${task.fn.name}() began`));
     this.#backlog.unshift(queued.filter((task) => task.only === null && !task.isEnded));
-    if (!link.isRetiring) link.close();
+    link.close();
     if (!link.isReady && !link.isRetiring && this.#broken === null && this.#state !== 'ended') {
       if (++this.#failedStarts >= startsMax)
         this.#break(workerDied(worker.name, worker.pid, end, `${note}, before it was ready`));
@@ -495,7 +501,8 @@ export class Dispatcher {
         const now = performance.now();
         for (const link of [...this.#links].reverse()) {
           if (this.#links.filter((l) => !l.isRetiring).length <= this.#min) break;
-          if (link.outstanding === 0 && !link.isRetiring && now - link.idleSince >= idleTimeout) this.#retire(link);
+          if (link.outstanding === 0 && !link.isRetiring && now - link.idleSince >= idleTimeout)
+            this.#retire(link);
         }
         this.#watchIdle();
       },
@@ -558,7 +565,8 @@ export class Dispatcher {
   #finish(): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    for (const timer of [this.#stealTimer, this.#idleTimer, this.#startTimer, this.#limitTimer]) clearTimeout(timer);
+    for (const timer of [this.#stealTimer, this.#idleTimer, this.#startTimer, this.#limitTimer])
+      clearTimeout(timer);
     this.#doorbell.close();
     this.#trace?.close();
     this.#wake();
@@ -609,7 +617,6 @@ export class Dispatcher {
 
   /** @throws MultiprocessingError unless tasks may be handed in */
   checkRunning(what: string): void {
-    if (this.#isForeign) throw new MultiprocessingError('ERR_MP_STATE', `${what}: the pool is another process's`);
     if (this.#state === 'running' && this.#broken === null) return;
     if (this.#broken !== null && this.#state === 'running') throw this.#broken as Error;
     throw new MultiprocessingError('ERR_MP_STATE', `${what}: the pool was closed; make a new one`);

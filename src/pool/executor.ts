@@ -48,7 +48,8 @@ export class ProcessPoolExecutor implements AsyncDisposable {
     ...given: (Iterable<unknown> | ExecutorMapOptions)[]
   ): AsyncGenerator<Awaited<R>, void, undefined> {
     const last = given.at(-1);
-    const options = isPlainObject(last) && !(Symbol.iterator in last) ? (given.pop() as ExecutorMapOptions) : {};
+    const options =
+      isPlainObject(last) && !(Symbol.iterator in last) ? (given.pop() as ExecutorMapOptions) : {};
     const inputs = given.map((input) => listOf(input, 'ProcessPoolExecutor.map()'));
     if (inputs.length === 0) throw rangeError('ProcessPoolExecutor.map(): expects at least one iterable');
     const { timeout, chunksize, buffersize } = options;

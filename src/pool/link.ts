@@ -4,7 +4,16 @@ import type { Connection } from '../connection/connection.js';
 import type { PipeState } from '../connection/pipe-state.js';
 import type { RingWriter } from '../connection/pipe-ring.js';
 import { valueLater } from '../message/reader.js';
-import { Board, callOf, entryMask, CallKind, createBoard, numberMask, type SharedBoard, tasksMax } from './board.js';
+import {
+  Board,
+  callOf,
+  entryMask,
+  CallKind,
+  createBoard,
+  numberMask,
+  type SharedBoard,
+  tasksMax,
+} from './board.js';
 import type { FunctionEntry } from './functions.js';
 import type { Host, Seat, Worker, WorkerEnd } from './host.js';
 import type { Task } from './task.js';
@@ -12,6 +21,8 @@ import type { Task } from './task.js';
 const ringBytes = 256 << 10;
 const controlBytes = 4 << 10;
 const what = 'Pool';
+/** In place of a task's number: no task comes any more. */
+const noTask = -1;
 const windowFirst = 8;
 
 export class Link {
@@ -26,7 +37,6 @@ export class Link {
   /** It gets no more tasks, and ends when it has none. */
   isRetiring = false;
   hasEnded = false;
-  isClosed = false;
   /** Tasks that are not answered and not withdrawn. */
   outstanding = 0;
   done = 0;
@@ -204,7 +214,7 @@ export class Link {
   withdrawNewest(count: number): Task[] {
     const withdrawn: Task[] = [];
     const { taken } = this.board;
-    for (let n = this.#next; n !== taken && withdrawn.length < count; ) {
+    for (let n = this.#next; n !== taken && withdrawn.length < count;) {
       n = (n - 1) & numberMask;
       const task = this.#entries[n & entryMask] ?? null;
       if (task?.number !== n || task.only !== null) continue;
@@ -253,17 +263,24 @@ export class Link {
 
   /** Tells it that nobody waits for a running task any more. */
   abort(task: Task, reason: string): void {
+    this.#tell([task.number, reason]); // a worker that hears nothing is killed after the grace
+  }
+
+  /** Tells it to end when it has done what is in its ring. */
+  finish(): void {
+    if (!this.#tell([noTask, ''])) this.worker.terminate();
+  }
+
+  #tell(message: [number, string]): boolean {
     try {
-      void this.#control.trySend([task.number, reason]);
+      return this.#control.trySend(message);
     } catch {
-      // It has ended.
+      return true; // it has ended
     }
   }
 
-  /** Its ring ends: it takes what is in there, and ends. */
+  /** After its end. */
   close(): void {
-    if (this.isClosed) return;
-    this.isClosed = true;
     this.#own.close();
     this.#control.close();
     this.#shared.close();

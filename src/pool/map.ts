@@ -40,7 +40,10 @@ function submit(
 }
 
 /** All results in the order of the input. If items fail, the error of the first of them, when all are done. */
-export function map(call: MapCall, results: unknown[]): { promise: Promise<unknown[]>; stop: (reason: unknown) => void } {
+export function map(
+  call: MapCall,
+  results: unknown[],
+): { promise: Promise<unknown[]>; stop: (reason: unknown) => void } {
   const { chunks, options, dispatcher } = call;
   const ahead = chunksAhead(call);
   const tasks = new Set<Task>();
@@ -106,7 +109,8 @@ export function map(call: MapCall, results: unknown[]): { promise: Promise<unkno
           if (task !== null) ended(task);
         },
       );
-      if (task.isEnded) progressed(items.length); // it failed in the call
+      if (task.isEnded)
+        progressed(items.length); // it failed in the call
       else tasks.add(task);
     };
     const pull = (): void => {
@@ -141,7 +145,10 @@ export function map(call: MapCall, results: unknown[]): { promise: Promise<unkno
     };
     pull();
   });
-  return { promise, stop: (reason) => stop(reason) };
+  const stopNow = (reason: unknown): void => {
+    stop(reason);
+  };
+  return { promise, stop: stopNow };
 }
 
 interface Arrival {
@@ -166,7 +173,7 @@ export async function* imap(call: MapCall, ordered: boolean): AsyncGenerator<unk
   let given = 0;
   let isDry = false;
   let wake: (() => void) | null = null;
-  let stopped: { reason: unknown } | null = null;
+  let stopped = null as { reason: unknown } | null; // set in calls below, which the compiler does not see
   const rouse = (): void => {
     wake?.();
     wake = null;
@@ -215,7 +222,7 @@ export async function* imap(call: MapCall, ordered: boolean): AsyncGenerator<unk
         if (chunk === null) isDry = true;
         else hand(chunk);
       }
-      if (stopped !== null) throw (stopped as { reason: unknown }).reason;
+      if (stopped !== null) throw stopped.reason;
       if (isDry && given === handed) return;
       const arrival = arrived.get(given);
       if (arrival === undefined) {

@@ -13,7 +13,8 @@ function read(path: string): string {
 export function countOomKills(root = '/sys/fs/cgroup', membership = read('/proc/self/cgroup')): number {
   for (const line of membership.split('\n')) {
     const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
-    if (path === undefined || (controllers !== '' && controllers?.split(',').includes('memory') !== true)) continue;
+    if (path === undefined || (controllers !== '' && controllers?.split(',').includes('memory') !== true))
+      continue;
     const files =
       controllers === ''
         ? [`${root}${path}/memory.events`, `${root}/memory.events`]

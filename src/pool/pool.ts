@@ -9,7 +9,6 @@ import { type FunctionAddress, referenceOf } from '../transfer/function-ref.js';
 import { AsyncResult } from './async-result.js';
 import { callOf, CallKind } from './board.js';
 import { chunksOf, type Input } from './chunks.js';
-import { taskEnded, tellTask } from './diagnostics.js';
 import { Dispatcher } from './dispatcher.js';
 import type { Host } from './host.js';
 import { imap, map, type MapCall } from './map.js';
@@ -133,7 +132,6 @@ export class Pool implements AsyncDisposable {
       const promise = new Promise((resolve, reject) => {
         task = new Task(entry, callOf(entry.number, CallKind.call), resolve, reject);
       });
-      if (taskEnded.hasSubscribers) tellTask(task, what);
       dispatcher.submit(task, list, 'args');
       return { promise, stop: (reason, running) => dispatcher.abort(task, reason, running) };
     }
@@ -146,7 +144,6 @@ export class Pool implements AsyncDisposable {
       task = new Task(entry, callOf(entry.number, CallKind.call), resolve, reject);
     });
     task.priority = priority;
-    if (taskEnded.hasSubscribers) tellTask(task, what);
     dispatcher.submit(task, list, 'args');
     const stop: Stop = (reason, running) => dispatcher.abort(task, reason, running);
     if (!task.isEnded) {
@@ -256,7 +253,7 @@ export class Pool implements AsyncDisposable {
       };
       const running = map({ ...call, options: { ...call.options, onProgress: both } }, []);
       ({ stop } = running);
-      if (stopped !== null) stop((stopped as { reason: unknown }).reason);
+      if (stopped !== null) stop(stopped.reason);
       try {
         return await running.promise;
       } finally {
@@ -281,7 +278,11 @@ export class Pool implements AsyncDisposable {
     options: ImapOptions = {},
   ): AsyncGenerator<Awaited<R>, void, undefined> {
     const what = 'Pool.imap()';
-    return this.#imap(fn, CallKind.map, items, options, true, what) as AsyncGenerator<Awaited<R>, void, undefined>;
+    return this.#imap(fn, CallKind.map, items, options, true, what) as AsyncGenerator<
+      Awaited<R>,
+      void,
+      undefined
+    >;
   }
 
   /** As {@link imap}, in the order in which results come. */
@@ -291,7 +292,11 @@ export class Pool implements AsyncDisposable {
     options: ImapOptions = {},
   ): AsyncGenerator<Awaited<R>, void, undefined> {
     const what = 'Pool.imapUnordered()';
-    return this.#imap(fn, CallKind.map, items, options, false, what) as AsyncGenerator<Awaited<R>, void, undefined>;
+    return this.#imap(fn, CallKind.map, items, options, false, what) as AsyncGenerator<
+      Awaited<R>,
+      void,
+      undefined
+    >;
   }
 
   /** @internal As {@link imap} with `fn(...item)`. */
@@ -322,7 +327,13 @@ export class Pool implements AsyncDisposable {
     return imap(call, ordered);
   }
 
-  #mapCall(fn: Target, kind: CallKind, items: unknown, options: MapOptions & ImapOptions, what: string): MapCall {
+  #mapCall(
+    fn: Target,
+    kind: CallKind,
+    items: unknown,
+    options: MapOptions & ImapOptions,
+    what: string,
+  ): MapCall {
     this.#check(what);
     const checked = checkMapOptions(options, what);
     const wait = parseWait(options, what);
@@ -331,7 +342,8 @@ export class Pool implements AsyncDisposable {
     const workers = dispatcher.size * dispatcher.concurrency;
     const spread =
       kind === CallKind.starmap
-        ? (item: unknown, i: number) => (Array.isArray(item) ? item : listOf(item, `${what}: items[${i}]`))
+        ? (item: unknown, i: number) =>
+            Array.isArray(item) ? (item as unknown[]) : listOf(item, `${what}: items[${i}]`)
         : null;
     const chunks = chunksOf(items, checked.chunksize, workers, spread, what);
     return { dispatcher, fn: entry, kind, chunks, options: checked, wait, what };
@@ -436,7 +448,10 @@ export class Pool implements AsyncDisposable {
     const what = 'Pool.join()';
     const wait = beginWait(options, what);
     if (this.#dispatcher.state === 'running')
-      throw new ProcessError('ERR_MP_RUNNING', `${what}: the pool still runs; close() or terminate() it first`);
+      throw new ProcessError(
+        'ERR_MP_RUNNING',
+        `${what}: the pool still runs; close() or terminate() it first`,
+      );
     let unwatch = (): void => undefined;
     const stopped = new Promise<never>((_, reject) => {
       const stop = (reason: unknown): boolean => {
@@ -444,7 +459,11 @@ export class Pool implements AsyncDisposable {
         reject(reason);
         return true;
       };
-      unwatch = watch(wait, stop, () => new TimeoutError(`${what}: workers still run after ${wait.timeout} ms`));
+      unwatch = watch(
+        wait,
+        stop,
+        () => new TimeoutError(`${what}: workers still run after ${wait.timeout} ms`),
+      );
     });
     try {
       await Promise.race([this.#dispatcher.ended(), stopped]);
@@ -471,7 +490,9 @@ export class Pool implements AsyncDisposable {
 
   #check(what: string): void {
     if (this.#pid !== process.pid)
-      throw new ClosedError(`${what}: this pool is that of the process this one was forked from; make a new one`);
+      throw new ClosedError(
+        `${what}: this pool is that of the process this one was forked from; make a new one`,
+      );
     this.#dispatcher.checkRunning(what);
   }
 }

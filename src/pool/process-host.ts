@@ -39,7 +39,11 @@ export class ProcessHost implements Host {
     child[exitedHook] = (code) => {
       clearTimeout(killLater);
       child.close();
-      ended(code < 0 ? { exitCode: null, signal: signalName(-code) } : { exitCode: code, signal: null });
+      // Not at once: its end may be noticed inside any call on a process, the start of its successor for one.
+      setImmediate(
+        ended,
+        code < 0 ? { exitCode: null, signal: signalName(-code) } : { exitCode: code, signal: null },
+      );
     };
     child.start();
     return {

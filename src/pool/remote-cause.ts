@@ -10,6 +10,11 @@ export function remoteCause(thrown: unknown, where: string): unknown {
   if (last.cause !== undefined || !Object.isExtensible(last)) return thrown;
   const cause = new RemoteError(thrown.name, `thrown by ${where}`);
   cause.stack = `${cause.name}: ${cause.message}\n${thrown.stack ?? ''}`;
-  Object.defineProperty(last, 'cause', { value: cause, enumerable: false, writable: true, configurable: true });
+  Object.defineProperty(last, 'cause', {
+    value: cause,
+    enumerable: false,
+    writable: true,
+    configurable: true,
+  });
   return thrown;
 }

@@ -22,10 +22,10 @@ export type Saying = { says: 'ready' } | { says: 'retire' } | { says: 'broken'; 
 
 /** Tasks run so long before the event loop has a turn. */
 const sliceMs = 4;
-const memoryCheckMs = 20;
+const memoryCheckMs = 2;
 const what = 'Pool worker';
 
-/** The whole life of a worker. It ends when its dispatcher closes the ring, or is gone. */
+/** The whole life of a worker. It ends when its dispatcher says so, or is gone. */
 export async function runWorker(seat: Seat): Promise<never> {
   const worker = new PoolWorker(seat);
   if (await worker.initialize(seat)) await worker.serve();
@@ -53,6 +53,8 @@ class PoolWorker {
   /** How many results wait for room. */
   #unsent = 0;
   #isRetiring = false;
+  /** No task comes any more. */
+  #isEnding = false;
   #isWaiting = false;
   #resumes = false;
   /** The task that runs, or the last one, of a worker that runs one at a time: its number, or -1. */
@@ -103,6 +105,10 @@ class PoolWorker {
       for (let n = 1; ; n++) {
         if (this.#isFull) return;
         if (!this.#tasks.look(what)) {
+          if (this.#isEnding) {
+            if (this.#pending === 0 && this.#unsent === 0) this.#end();
+            return;
+          }
           this.#idle();
           if (!this.#tasks.await(How.spins, what)) {
             this.#begin();
@@ -111,6 +117,7 @@ class PoolWorker {
           this.#begin();
         }
         this.#next();
+        if (this.#seat.maxMemory > 0) this.#checkMemory();
         if ((n & 15) === 0 && performance.now() > until) {
           this.#resume();
           return;
@@ -121,12 +128,13 @@ class PoolWorker {
       this.#stop(error);
     } finally {
       this.#idle();
-      if (this.#seat.maxMemory > 0) this.#checkMemory();
     }
   };
 
   get #isFull(): boolean {
-    return this.#pending >= this.#seat.concurrency || this.#unsent > 0 || this.#isRetiring;
+    return (
+      this.#pending >= this.#seat.concurrency || this.#unsent > 0 || (this.#isRetiring && !this.#isEnding)
+    );
   }
 
   /** Goes on in another turn of the loop. */
@@ -141,7 +149,12 @@ class PoolWorker {
     this.#isWaiting = true;
     const attempt = (how: number): { value: undefined } | null =>
       this.#tasks.await(how, what) ? { value: undefined } : null;
-    waitInLine(this, this.#tasks.receivers, { timeout: Infinity }, { attempt, timedOut: () => new Error() }).then(
+    waitInLine(
+      this,
+      this.#tasks.receivers,
+      { timeout: Infinity },
+      { attempt, timedOut: () => new Error() },
+    ).then(
       () => {
         this.#isWaiting = false;
         this.#pump();
@@ -152,9 +165,12 @@ class PoolWorker {
     );
   }
 
-  /** The dispatcher has closed the ring, or is gone. */
+  /** The dispatcher is gone. */
   #stop(error: unknown): void {
-    if (!(error instanceof MultiprocessingError) || !['ERR_MP_EOF', 'ERR_MP_BROKEN_PIPE'].includes(error.code))
+    if (
+      !(error instanceof MultiprocessingError) ||
+      !['ERR_MP_EOF', 'ERR_MP_BROKEN_PIPE'].includes(error.code)
+    )
       process.emitWarning(error instanceof Error ? error : String(error));
     this.#end();
   }
@@ -299,7 +315,7 @@ class PoolWorker {
       if (value !== undefined) await settle(from, value);
       while (next < items.length && !failed) {
         const i = next++;
-        await settle(i, (async () => fn(items[i]))());
+        await settle(i, attempt(fn, items[i]));
       }
     };
     const lanes = [lane(first)];
@@ -361,11 +377,16 @@ class PoolWorker {
     this.#replied = (number + 1) & numberMask;
   }
 
-  /** Hears which tasks are not wanted any more. */
+  /** Hears which tasks are not wanted any more, and that none comes any more. */
   async #listen(): Promise<void> {
     try {
       for (;;) {
         const [n, reason] = (await this.#seat.control.recv()) as [number, string];
+        if (n < 0) {
+          this.#isEnding = true;
+          this.#pump();
+          continue;
+        }
         const error = new DOMException(reason, 'AbortError');
         (this.#running.get(n) ?? (this.#current === n ? this.#only : null))?.abort(error);
       }
@@ -393,13 +414,24 @@ class PoolWorker {
 }
 
 /** A chunk's item that failed. */
-class ItemError {
+class ItemError extends Error {
   readonly item: number;
   readonly error: unknown;
 
   constructor(item: number, error: unknown) {
+    super(`item ${item}`);
     this.item = item;
     this.error = error;
+  }
+}
+
+/** What it gives, or a promise that fails. */
+function attempt(fn: (item: unknown) => unknown, item: unknown): unknown {
+  try {
+    return fn(item);
+  } catch (error) {
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the task threw
+    return Promise.reject(error);
   }
 }
 
@@ -412,4 +444,3 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
     typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
   );
 }
-
