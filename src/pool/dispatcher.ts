@@ -127,7 +127,7 @@ export class Dispatcher {
       task.threw(this.#broken);
       return;
     }
-    if (this.#pending++ === 0) keepAlive(1);
+    this.#pending++;
     this.measures.submitted(task);
     if (taskEnded.hasSubscribers) tellTask(task);
     try {
@@ -178,7 +178,7 @@ export class Dispatcher {
   #leave(task: Task): void {
     if (task.isEnded) return;
     this.measures.ended(task);
-    if (--this.#pending === 0) keepAlive(-1);
+    this.#pending--;
   }
 
   /**
@@ -261,10 +261,11 @@ export class Dispatcher {
   #listen(): void {
     if (this.#pump !== 'idle') return;
     this.#pump = 'listening';
+    // A program that waits for a task lives on; an idle pool keeps none.
     this.#doorbell.listen(() => {
       this.#pump = 'soon';
       this.#run();
-    });
+    }, this.#pending > 0);
     this.#stealSoon();
   }
 

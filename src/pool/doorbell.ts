@@ -32,8 +32,8 @@ export class Doorbell {
     return (word & 1) !== 0 || native.spinEvent(this.#slot, word);
   }
 
-  /** Has `ring` called once, when it rings. Does not keep the program alive. */
-  listen(ring: () => void): void {
+  /** Has `ring` called once, when it rings. `holdsLoop`: keeps the program alive until then. */
+  listen(ring: () => void, holdsLoop: boolean): void {
     this.ignore();
     const word = native.eventWord(this.#slot);
     if ((word & 1) !== 0) {
@@ -42,7 +42,7 @@ export class Doorbell {
     }
     listen();
     this.#waitId = orFail('ERR_MP_MEMORY', 'no thread can be started that waits', () =>
-      native.watchEvent(this.#slot, word, false),
+      native.watchEvent(this.#slot, word, holdsLoop),
     );
     addWait(this.#waitId, () => {
       this.#waitId = 0;
