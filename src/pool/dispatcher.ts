@@ -9,7 +9,7 @@
  *     ring (pool_board.h, P1) with the bytes that it was put with.
  * D3  A task ends once, for its caller; its worker may be at it still (`abort`).
  */
-import { MultiprocessingError, TimeoutError } from '../errors.js';
+import { ProcessError, TimeoutError } from '../errors.js';
 import { keepAlive } from '../sync/waits.js';
 import { putTogether, type Thrown } from '../transfer/error-transfer.js';
 import { Backlog } from './backlog.js';
@@ -620,6 +620,6 @@ export class Dispatcher {
   checkRunning(what: string): void {
     if (this.#state === 'running' && this.#broken === null) return;
     if (this.#broken !== null && this.#state === 'running') throw this.#broken as Error;
-    throw new MultiprocessingError('ERR_MP_STATE', `${what}: the pool was closed; make a new one`);
+    throw new ProcessError('ERR_MP_STATE', `${what}: the pool was closed; make a new one`);
   }
 }

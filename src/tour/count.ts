@@ -31,6 +31,26 @@ export function countFiles(mode: Mode, files: readonly string[], shared: Shared)
   return problems;
 }
 
+/** A pool's task: a file's words and bytes, or why it cannot be read. */
+export function countFile(path: string): { words: number; bytes: number; problem: Problem | null } {
+  try {
+    const content = readFileSync(path);
+    return { words: wordsIn(content), bytes: content.length, problem: null };
+  } catch (error) {
+    return { words: 0, bytes: 0, problem: { path, reason: reasonOf(error) } };
+  }
+}
+
+function wordsIn(content: Uint8Array): number {
+  let words = 0;
+  for (let i = 0, before = 1; i < content.length; i++) {
+    const now = space[content[i]!]!;
+    words += before & (now ^ 1);
+    before = now;
+  }
+  return words;
+}
+
 function countBytes(content: Uint8Array, mode: Mode, shared: Shared): void {
   let before = 1;
   for (let start = 0; start < content.length; start += blockBytes) {

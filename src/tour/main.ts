@@ -1,16 +1,17 @@
 /**
  * The tour, `npm start [-- DIR]`: several processes count the words of every file below DIR into shared memory.
  *
- * Files are handed out by a shared atomic counter, the totals are shared values, and the same work is done four times:
- * by one process, and by several without a lock, with one, and with atomics. Then a process is killed holding the lock.
+ * Files are handed out by a shared atomic counter, the totals are shared values, and the same work is done five times:
+ * by one process, by several without a lock, with one, and with atomics, and by a pool. Then a process is killed holding the
+ * lock.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
-import { cpuCount, isMainProcess, Lock, Process, RawValue, run } from '../index.js';
-import { countFiles, holdForever, type Mode, type Shared, waitForLock } from './count.js';
+import { cpuCount, isMainProcess, Lock, Pool, Process, RawValue, run } from '../index.js';
+import { countFile, countFiles, holdForever, type Mode, type Shared, waitForLock } from './count.js';
 import { type Found, type Problem, walk } from './walk.js';
 
 interface Result {
@@ -48,6 +49,7 @@ async function main(): Promise<void> {
     await count(`${processes}, unlocked`, processes, 'unlocked', found),
     await count(`${processes}, locked`, processes, 'locked', found),
     await count(`${processes}, atomic`, processes, 'atomic', found),
+    await countInPool(processes, found),
   ];
   console.log(tableOf(one, several));
   console.log(`${one.words.toLocaleString('en')} words in ${one.bytes.toLocaleString('en')} bytes\n`);
@@ -92,6 +94,26 @@ async function count(name: string, processes: number, mode: Mode, found: Found):
     clearInterval(follow);
     bar.stop();
     for (const object of Object.values(shared)) object.close();
+  }
+}
+
+/** The same as tasks of a pool: nothing is shared, the results come back. */
+async function countInPool(processes: number, found: Found): Promise<Result> {
+  const pool = new Pool(processes);
+  const result = { name: `pool of ${processes}`, seconds: 0, words: 0, bytes: 0n, problems: [] as Problem[] };
+  const start = performance.now();
+  try {
+    for await (const { words, bytes, problem } of pool.imapUnordered(countFile, found.files, {
+      chunksize: 16,
+    })) {
+      result.words += words;
+      result.bytes += BigInt(bytes);
+      if (problem !== null) result.problems.push(problem);
+    }
+    result.seconds = (performance.now() - start) / 1000;
+    return result;
+  } finally {
+    await pool.terminate();
   }
 }
 
