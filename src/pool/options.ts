@@ -66,10 +66,9 @@ const names = [
 const workersMax = 4000;
 
 export function checkPoolOptions(given: unknown, what: string): CheckedPoolOptions {
-  const options = (typeof given === 'number' ? { processes: given } : (given ?? {})) as Record<
-    string,
-    unknown
-  >;
+  const options = (
+    typeof given === 'number' ? { processes: given } : given === undefined ? {} : given
+  ) as Record<string, unknown>;
   if (!isPlainObject(options))
     throw typeError(`${what}: expects a number of workers or options, not ${show(given)}`);
   for (const name of Object.keys(options))

@@ -46,7 +46,7 @@ export function startProcess(
 ): Started {
   const env = environment(options.env);
   const forks =
-    method === 'forkserver' && mayFork(options.execArgv, env) && (patient || serverIsReady(launch));
+    method === 'forkserver' && mayFork(options.execArgv, env) && (patient || waitsForServer(launch));
   // Preloads are looked up from the working directory, which must then be the parent's until they are loaded.
   const movesLater =
     forks ||
@@ -99,6 +99,19 @@ export function openFor(
     closeStdio(stdio);
   });
   return { letter, stdio };
+}
+
+/** How many processes in a row have not waited for a forkserver that was still starting. */
+let hurried = 0;
+
+/**
+ * Whether a process is to come from the forkserver. The first one does not wait for a server that is still starting: it would
+ * come later than a Node of its own. The next ones do: a burst of Nodes takes longer than all of them from the server.
+ */
+function waitsForServer(launch: Launch): boolean {
+  if (!serverIsReady(launch)) return ++hurried > 1;
+  hurried = 0;
+  return true;
 }
 
 /** A copy: what is changed while the child starts must not matter. */

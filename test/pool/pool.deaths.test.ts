@@ -6,62 +6,69 @@ import { head as plainHead } from '../support/pools.js';
 
 const fixture = (name: string): string => new URL(`../fixtures/${name}`, import.meta.url).href;
 
-forEachPool(({ runJson, head, ground }) => {
-  const died = (how: object): unknown => ({ name: 'WorkerDiedError', code: 'ERR_MP_WORKER_DIED', ...how });
-  const exited = (exitCode: number): unknown => died({ exitCode, signal: null });
-  const killed = died({ exitCode: null, signal: 'SIGKILL' });
+forEachPool(
+  ({ runJson, head, ground }) => {
+    const died = (how: object): unknown => ({ name: 'WorkerDiedError', code: 'ERR_MP_WORKER_DIED', ...how });
+    const exited = (exitCode: number): unknown => died({ exitCode, signal: null });
+    const killed = died({ exitCode: null, signal: 'SIGKILL' });
 
-  // [when, how, what is called, with what, what its error is]
-  const matrix: [string, string, string, string, unknown][] = [
-    [
-      'travelling',
-      'error',
-      'fns.echo',
-      '[fns.hostile("error")]',
-      { name: 'RangeError', message: 'a getter' },
-    ],
-    ['travelling', 'error (not cloneable)', 'fns.echo', '[{ deep: [() => 1] }]', { code: 'ERR_MP_CLONE' }],
-    ['decoding', 'error', 'fns.call', '[bad.throw]', { name: 'RangeError', message: 'not here' }],
-    ['running', 'error', 'fns.fail', '["it"]', { name: 'Failure', message: 'it' }],
-    ['running', 'error later', 'fns.failLater', '["late"]', { name: 'Failure', message: 'late' }],
-    ['running', 'error that is no Error', 'fns.throwText', '[]', 'text'],
-    ['running', 'error with a function and a cycle', 'fns.throwBadly', '[]', { message: 'has a function' }],
-    ['running', 'exit', 'fns.exit', '[3]', exited(3)],
-    ['running', 'exit 0', 'fns.exit', '[0]', exited(0)],
-    ['result travelling', 'error', 'fns.hostile', '["error"]', { name: 'RangeError', message: 'a getter' }],
-    ['result travelling', 'error (not cloneable)', 'fns.notCloneable', '[]', { code: 'ERR_MP_CLONE' }],
-    ['result travelling', 'exit', 'fns.hostile', '["exit"]', exited(9)],
-    [
-      'result decoding',
-      'error',
-      'fns.returnsFunction',
-      '[]',
-      { name: 'RangeError', message: 'not in the main program' },
-    ],
-    ['decoding', 'exit', 'fns.call', '[bad.exit]', exited(6)],
-  ];
-  if (ground !== 'threads')
-    matrix.push(
-      ['decoding', 'crash', 'fns.call', '[bad.kill]', killed],
-      ['running', 'crash', 'fns.die', '[]', killed],
-      ['running', 'crash by a fault', 'fns.die', '["SIGSEGV"]', died({ exitCode: null, signal: 'SIGSEGV' })],
-      ['running', 'crash later', 'fns.dieLater', '[]', killed],
-      ['result travelling', 'crash', 'fns.hostile', '["crash"]', killed],
+    // [when, how, what is called, with what, what its error is]
+    const matrix: [string, string, string, string, unknown][] = [
+      [
+        'travelling',
+        'error',
+        'fns.echo',
+        '[fns.hostile("error")]',
+        { name: 'RangeError', message: 'a getter' },
+      ],
+      ['travelling', 'error (not cloneable)', 'fns.echo', '[{ deep: [() => 1] }]', { code: 'ERR_MP_CLONE' }],
+      ['decoding', 'error', 'fns.call', '[bad.throw]', { name: 'RangeError', message: 'not here' }],
+      ['running', 'error', 'fns.fail', '["it"]', { name: 'Failure', message: 'it' }],
+      ['running', 'error later', 'fns.failLater', '["late"]', { name: 'Failure', message: 'late' }],
+      ['running', 'error that is no Error', 'fns.throwText', '[]', 'text'],
+      ['running', 'error with a function and a cycle', 'fns.throwBadly', '[]', { message: 'has a function' }],
+      ['running', 'exit', 'fns.exit', '[3]', exited(3)],
+      ['running', 'exit 0', 'fns.exit', '[0]', exited(0)],
+      ['result travelling', 'error', 'fns.hostile', '["error"]', { name: 'RangeError', message: 'a getter' }],
+      ['result travelling', 'error (not cloneable)', 'fns.notCloneable', '[]', { code: 'ERR_MP_CLONE' }],
+      ['result travelling', 'exit', 'fns.hostile', '["exit"]', exited(9)],
+      [
+        'result decoding',
+        'error',
+        'fns.returnsFunction',
+        '[]',
+        { name: 'RangeError', message: 'not in the main program' },
+      ],
+      ['decoding', 'exit', 'fns.call', '[bad.exit]', exited(6)],
+    ];
+    if (ground !== 'threads')
+      matrix.push(
+        ['decoding', 'crash', 'fns.call', '[bad.kill]', killed],
+        ['running', 'crash', 'fns.die', '[]', killed],
+        [
+          'running',
+          'crash by a fault',
+          'fns.die',
+          '["SIGSEGV"]',
+          died({ exitCode: null, signal: 'SIGSEGV' }),
+        ],
+        ['running', 'crash later', 'fns.dieLater', '[]', killed],
+        ['result travelling', 'crash', 'fns.hostile', '["crash"]', killed],
+      );
+    // In a forked worker the modules of the main program are loaded already, and so are those of threads' functions.
+    const cases = matrix.filter(
+      ([when, how]) =>
+        !(ground === 'fork' && when === 'decoding') &&
+        !(
+          ground === 'threads' &&
+          (when === 'decoding' || how === 'result decoding' || when === 'result decoding')
+        ),
     );
-  // In a forked worker the modules of the main program are loaded already, and so are those of threads' functions.
-  const cases = matrix.filter(
-    ([when, how]) =>
-      !(ground === 'fork' && when === 'decoding') &&
-      !(
-        ground === 'threads' &&
-        (when === 'decoding' || how === 'result decoding' || when === 'result decoding')
-      ),
-  );
 
-  test.each(cases)(
-    'a task that fails %s, by %s: its own error, and all others are done',
-    async (_when, _how, fn, args, error) => {
-      const got = await runJson(`${head}
+    test.each(cases)(
+      'a task that fails %s, by %s: its own error, and all others are done',
+      async (_when, _how, fn, args, error) => {
+        const got = await runJson(`${head}
       import * as badThrow from '${fixture('pool-import-throw.mjs')}';
       import * as badExit from '${fixture('pool-import-exit.mjs')}';
       import * as badKill from '${fixture('pool-import-kill.mjs')}';
@@ -76,30 +83,35 @@ forEachPool(({ runJson, head, ground }) => {
       await pool.ready();
       out([typeof e === 'object' ? { name: e.name, code: e.code, message: e.message, exitCode: e.exitCode, signal: e.signal } : e, rest, pool.stats().workers, await pool.apply(fns.echo, ['on'])]);
       await pool.terminate();`);
-      expect(got).toEqual([typeof error === 'object' ? expect.objectContaining(error) : error, 100, 2, 'on']);
-    },
-  );
+        expect(got).toEqual([
+          typeof error === 'object' ? expect.objectContaining(error) : error,
+          100,
+          2,
+          'on',
+        ]);
+      },
+    );
 
-  test('an error is the one that was thrown, with where', async () => {
-    const got = await runJson(`${head}
+    test('an error is the one that was thrown, with where', async () => {
+      const got = await runJson(`${head}
       const pool = make(1);
       const e = await failure(pool.apply(fns.fail, ['it']));
       const path = [(await told(pool.apply(fns.echo, [{ list: [1, { on: Symbol('x') }] }])))[2], (await told(pool.apply(fns.notCloneable)))[2]];
       out([e instanceof fns.Failure, e.detail, /pool\\.mjs/.test(e.stack), e.cause?.name, /thrown by fail\\(\\) in .*Worker-1 \\(pid \\d+\\)/.test(e.cause?.message), /pool\\.mjs/.test(e.cause?.stack), path]);
       await pool.terminate();`);
-    expect(got).toEqual([
-      true,
-      { why: ['so'] },
-      true,
-      'RemoteError',
-      true,
-      true,
-      [expect.stringContaining('args[0].list[1].on'), expect.stringContaining('result.deep[1].fn')],
-    ]);
-  });
+      expect(got).toEqual([
+        true,
+        { why: ['so'] },
+        true,
+        'RemoteError',
+        true,
+        true,
+        [expect.stringContaining('args[0].list[1].on'), expect.stringContaining('result.deep[1].fn')],
+      ]);
+    });
 
-  test('items of a map that fail: the others are done, and the first one is thrown', async () => {
-    const got = await runJson(`${head}
+    test('items of a map that fail: the others are done, and the first one is thrown', async () => {
+      const got = await runJson(`${head}
       const pool = make(2), sum = new mp.Value('i', 0);
       const first = await told(pool.map(fns.failOdd, [0, 2, 4, 5, 6, 7, 8], { chunksize: 1 }));
       const all = await told(pool.starmap(fns.countAll, [[sum, 1], [sum, 2], [null, 0], [sum, 3]], { chunksize: 1 }));
@@ -110,21 +122,21 @@ forEachPool(({ runJson, head, ground }) => {
       const unordered = await told((async () => { for await (const x of pool.imapUnordered(fns.failAt, [3])) some.push(x) })());
       out([first, all[0], sum.value, input, inputLater, some, imapped, unordered, await pool.apply(fns.echo, [1])]);
       await pool.terminate();`);
-    expect(got).toEqual([
-      ['RangeError', null, 'item 5'],
-      'TypeError',
-      6,
-      ['RangeError', null, 'the input'],
-      ['RangeError', null, 'the input later'],
-      [1, 2],
-      ['RangeError', null, 'item 3'],
-      ['RangeError', null, 'item 3'],
-      1,
-    ]);
-  });
+      expect(got).toEqual([
+        ['RangeError', null, 'item 5'],
+        'TypeError',
+        6,
+        ['RangeError', null, 'the input'],
+        ['RangeError', null, 'the input later'],
+        [1, 2],
+        ['RangeError', null, 'item 3'],
+        ['RangeError', null, 'item 3'],
+        1,
+      ]);
+    });
 
-  test('an initializer that fails breaks the pool at once, with its error', async () => {
-    const got = await runJson(`${head}
+    test('an initializer that fails breaks the pool at once, with its error', async () => {
+      const got = await runJson(`${head}
       const pool = make({ processes: 3, initializer: fns.failToPrepare });
       const e = await failure(pool.apply(fns.echo, [1])), later = thrown(() => pool.apply(fns.echo, [1])), ready = (await told(Promise.resolve().then(() => pool.ready())))[2];
       await until(() => pool.stats().workers === 0);
@@ -132,20 +144,20 @@ forEachPool(({ runJson, head, ground }) => {
       const exited = await failure(exits.apply(fns.echo, [1]));
       out([e.message, e instanceof Error, later[2], ready, pool.stats().started, exited.name, exited.exitCode, exits.stats().started <= 5]);
       await Promise.all([pool.terminate(), exits.terminate()]);`);
-    expect(got).toEqual([
-      'cannot prepare',
-      true,
-      'cannot prepare',
-      'cannot prepare',
-      3,
-      'WorkerDiedError',
-      4,
-      true,
-    ]);
-  });
+      expect(got).toEqual([
+        'cannot prepare',
+        true,
+        'cannot prepare',
+        'cannot prepare',
+        3,
+        'WorkerDiedError',
+        4,
+        true,
+      ]);
+    });
 
-  test('timeouts and signals: what has not begun is dropped, what runs hears of it, what does not heed is replaced', async () => {
-    const got = await runJson(`${head}
+    test('timeouts and signals: what has not begun is dropped, what runs hears of it, what does not heed is replaced', async () => {
+      const got = await runJson(`${head}
       const pool = make({ processes: 1, grace: 100 }), gate = new mp.Event(), started = new mp.Semaphore(0), heard = new mp.Value('i', 0), ran = new mp.Value('i', 0);
       const control = new AbortController();
       const heeding = told(pool.apply(fns.heed, [heard, started], { signal: control.signal }));
@@ -166,33 +178,35 @@ forEachPool(({ runJson, head, ground }) => {
       const whole = await told(pool.map(fns.holdLater, [gate, gate], { timeout: 50 }));
       out([late[0], heeded[2], gone, ran.value, heard.value, next, name, after, pool.stats().started > before, aborted[2], tooLong[2], whole[0]]);
       await pool.terminate();`);
-    expect(got).toEqual([
-      'TimeoutError',
-      'enough',
-      400,
-      0,
-      1,
-      'next',
-      'TimeoutError',
-      'after',
-      true,
-      'no',
-      'holdLater() ran longer than 50 ms',
-      'TimeoutError',
-    ]);
-  });
+      expect(got).toEqual([
+        'TimeoutError',
+        'enough',
+        400,
+        0,
+        1,
+        'next',
+        'TimeoutError',
+        'after',
+        true,
+        'no',
+        'holdLater() ran longer than 50 ms',
+        'TimeoutError',
+      ]);
+    });
 
-  test('maxTasksPerChild replaces workers, and loses nothing; a chunk counts as one', async () => {
-    const got = await runJson(`${head}
+    test('maxTasksPerChild replaces workers, and loses nothing; a chunk counts as one', async () => {
+      const got = await runJson(`${head}
       const pool = make({ processes: 2, maxTasksPerChild: 10 });
       const results = await Promise.all(Array.from({ length: 200 }, (_, i) => pool.apply(fns.echo, [i])));
       const mapped = await pool.map(fns.square, Array.from({ length: 100 }, (_, i) => i), { chunksize: 50 });
       out([results.every((r, i) => r === i), mapped.length, pool.stats().started >= 20]);
       pool.close();
       await pool.join();`);
-    expect(got).toEqual([true, 100, true]);
-  });
-});
+      expect(got).toEqual([true, 100, true]);
+    });
+  },
+  ['forkserver', 'fork', 'threads'],
+);
 
 forEachPool(
   ({ runJson, head }) => {
@@ -253,7 +267,7 @@ forEachPool(
       expect(got).toEqual([4, 9]);
     });
   },
-  ['forkserver', 'spawn', 'fork'],
+  ['forkserver', 'fork'],
 );
 
 test('a parent that is killed leaves no worker, busy or idle', async () => {
