@@ -9,7 +9,7 @@
  *     ring (pool_board.h, P1) with the bytes that it was put with.
  * D3  A task ends once, for its caller; its worker may be at it still (`abort`).
  */
-import { ProcessError, TimeoutError } from '../errors.js';
+import { type MultiprocessingError, ProcessError, TimeoutError } from '../errors.js';
 import { keepAlive } from '../sync/waits.js';
 import { putTogether, type Thrown } from '../transfer/error-transfer.js';
 import { Backlog } from './backlog.js';
@@ -52,6 +52,14 @@ interface Limited {
 const limitCheckMs = 50;
 
 type State = 'running' | 'closing' | 'ended';
+
+/** Of a task for one worker alone, which it has not begun. */
+function gone({ worker }: Link, task: Task): MultiprocessingError {
+  return new ProcessError(
+    'ERR_MP_STATE',
+    `${worker.name} (pid ${worker.pid}) has ended before ${task.fn.name}() began there`,
+  );
+}
 
 export class Dispatcher {
   readonly functions = new Functions();
@@ -352,6 +360,11 @@ export class Dispatcher {
   /** Gives what waits to workers that have room for it. */
   #handOn(): void {
     for (let task = this.#backlog.peek(); task !== null; task = this.#backlog.peek()) {
+      if (task.only?.hasEnded === true || task.only?.isRetiring === true) {
+        this.#backlog.shift();
+        this.#fail(task, gone(task.only, task));
+        continue;
+      }
       if (!task.isEnded) {
         const link = this.#pick(task);
         if (link === null || !link.offerRecord(task)) break;
@@ -463,7 +476,8 @@ export class Dispatcher {
   #ended(link: Link, end: WorkerEnd): void {
     link.hasEnded = true;
     while (this.#takeFrom(link, turnMax) > 0);
-    this.#links.splice(this.#links.indexOf(link), 1);
+    const at = this.#links.indexOf(link);
+    if (at >= 0) this.#links.splice(at, 1);
     this.measures.workerEnded(link);
     tellWorker(link.worker, end);
     const { started, queued } = link.leftBehind();
