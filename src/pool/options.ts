@@ -17,7 +17,10 @@ export interface PoolOptions extends Pick<ProcessOptions, 'env' | 'cwd' | 'execA
   initargs?: Iterable<unknown> | undefined;
   /** A worker that has been given so many tasks (chunks of a map count as one) is replaced: Infinity by default. */
   maxTasksPerChild?: number | undefined;
-  /** A worker whose process has come to more bytes than that is replaced after its task: Infinity by default. */
+  /**
+   * A worker whose process has come to more bytes of its own than that is replaced after its task: Infinity by default. Shared
+   * memory is nobody's own.
+   */
   maxMemoryPerChild?: number | undefined;
   /** Workers beyond `min` end after so many milliseconds without a task: Infinity by default. */
   idleTimeout?: number | undefined;

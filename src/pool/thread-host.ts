@@ -1,4 +1,5 @@
 import { Worker as Thread } from 'node:worker_threads';
+import { checkMayStart } from '../process/current.js';
 import { encode } from '../transfer/codec.js';
 import { pin } from '../transfer/handle.js';
 import type { Host, Seat, Worker, WorkerEnd } from './host.js';
@@ -12,6 +13,7 @@ export class ThreadHost implements Host {
   }
 
   start(seat: Seat, name: string, ended: (end: WorkerEnd) => void): Worker {
+    checkMayStart(`${this.poolName}: start()`);
     const { bytes, shared } = encode(seat, 'initargs');
     const unpins = shared.map((object) => object[pin]());
     const thread = new Thread(new URL('../entry/pool-thread.js', import.meta.url), {

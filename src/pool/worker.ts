@@ -13,6 +13,7 @@ import { resolveFunction } from '../transfer/function-resolve.js';
 import { Board, callFunction, callKind, CallKind, numberMask, ResultKind } from './board.js';
 import { runAs, RunningTask, setTaskSource } from './current-task.js';
 import type { Seat } from './host.js';
+import { ownMemory } from './own-memory.js';
 
 export type { Seat };
 type AnyFunction = (...args: unknown[]) => unknown;
@@ -23,6 +24,9 @@ export type Saying = { says: 'ready' } | { says: 'retire' } | { says: 'broken'; 
 /** Tasks run so long before the event loop has a turn. */
 const sliceMs = 4;
 const memoryCheckMs = 2;
+/** The clock is looked at after each task, but of short ones after so many. */
+const shortAtOnce = 16;
+const shortMs = sliceMs / shortAtOnce;
 const what = 'Pool worker';
 
 /** The whole life of a worker. It ends when its dispatcher says so, or is gone. */
@@ -101,8 +105,9 @@ class PoolWorker {
     this.#resumes = false;
     this.#begin();
     try {
-      const until = performance.now() + sliceMs;
-      for (let n = 1; ; n++) {
+      let looked = performance.now();
+      const until = looked + sliceMs;
+      for (let n = 1, lookAt = 1; ; n++) {
         if (this.#isFull) return;
         if (!this.#tasks.look(what)) {
           if (this.#isEnding) {
@@ -118,9 +123,14 @@ class PoolWorker {
         }
         this.#next();
         if (this.#seat.maxMemory > 0) this.#checkMemory();
-        if ((n & 15) === 0 && performance.now() > until) {
-          this.#resume();
-          return;
+        if (n === lookAt) {
+          const now = performance.now();
+          if (now > until) {
+            this.#resume();
+            return;
+          }
+          lookAt += now - looked < shortMs ? shortAtOnce : 1;
+          looked = now;
         }
       }
       this.#wait();
@@ -407,7 +417,7 @@ class PoolWorker {
     const now = performance.now();
     if (this.#isRetiring || now - this.#memoryChecked < memoryCheckMs) return;
     this.#memoryChecked = now;
-    if (process.memoryUsage.rss() <= this.#seat.maxMemory) return;
+    if (ownMemory() <= this.#seat.maxMemory) return;
     this.#isRetiring = true;
     this.#say({ says: 'retire' });
   }

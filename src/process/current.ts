@@ -16,7 +16,10 @@ export const warmUrl = new URL('../entry/warm.js', import.meta.url).href;
 const text = native.processIdentity();
 let identity = text === '' ? null : (JSON.parse(text) as Identity);
 
-/** Whether this process was not started by multiproc. Guards what only the program itself should do. */
+/**
+ * Whether this process was not started by multiproc, and this is no thread of a ThreadPool. Guards what only the program itself
+ * should do.
+ */
 export let isMainProcess = identity === null && !runsEntry();
 
 /** Null in the main process. */
@@ -35,6 +38,11 @@ export function becomeChild(as: Identity): void {
 /** A forkserver, which is nobody that programs know. */
 export function becomeServer(): void {
   isServer = true;
+  isMainProcess = false;
+}
+
+/** A thread of a ThreadPool: it may import the main module once more. */
+export function becomePoolThread(): void {
   isMainProcess = false;
 }
 
@@ -66,7 +74,7 @@ export function checkMayStart(what: string): void {
   if (importing === null) return;
   throw new ProcessError(
     'ERR_MP_UNGUARDED',
-    `${what}: a process cannot be started while ${importing} is being imported by a child process, to find its target ` +
+    `${what}: no process or thread can be started while ${importing} is being imported by one, to find its target ` +
       'there. Guard what only the main program should do: if (mp.isMainProcess) { … }',
   );
 }
