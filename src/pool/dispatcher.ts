@@ -9,7 +9,7 @@
  *     ring (pool_board.h, P1) with the bytes that it was put with.
  * D3  A task ends once, for its caller; its worker may be at it still (`abort`).
  */
-import { type MultiprocessingError, ProcessError, TimeoutError } from '../errors.js';
+import { type MultiprocessingError, ProcessError } from '../errors.js';
 import { keepAlive } from '../sync/waits.js';
 import { putTogether, type Thrown } from '../transfer/error-transfer.js';
 import { Backlog } from './backlog.js';
@@ -18,6 +18,7 @@ import { taskEnded, tellTask, tellWorker } from './diagnostics.js';
 import { Doorbell } from './doorbell.js';
 import { Functions } from './functions.js';
 import { type Host, type Seat, terminated, type WorkerEnd, workerDied } from './host.js';
+import { RunLimits } from './limits.js';
 import { Link, Undecoded } from './link.js';
 import { oomKills } from './oom.js';
 import type { CheckedPoolOptions } from './options.js';
@@ -43,14 +44,6 @@ export type DispatcherOptions = Pick<
 > &
   Pick<Seat, 'concurrency' | 'maxMemory' | 'traces' | 'initializer' | 'initargs'>;
 
-/** A task that may run so long, and since when it has been seen to run: 0 if it does not. */
-interface Limited {
-  readonly task: Task;
-  readonly timeoutMs: number;
-  since: number;
-}
-const limitCheckMs = 50;
-
 type State = 'running' | 'closing' | 'ended';
 
 /** Of a task for one worker alone, which it has not begun. */
@@ -64,6 +57,7 @@ function gone({ worker }: Link, task: Task): MultiprocessingError {
 export class Dispatcher {
   readonly functions = new Functions();
   readonly measures = new Measures();
+  readonly limits = new RunLimits((task, reason) => this.abort(task, reason));
   readonly #host: Host;
   readonly #options: DispatcherOptions;
   readonly #trace: TraceFile | null;
@@ -82,8 +76,6 @@ export class Dispatcher {
   #max: number;
   #stealTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
-  #limitTimer: NodeJS.Timeout | undefined;
-  readonly #limited = new Set<Limited>();
   #startTimer: NodeJS.Timeout | undefined;
   readonly #waiters = new Set<() => void>();
 
@@ -209,34 +201,6 @@ export class Dispatcher {
       if (task.link === link && !link.hasEnded) link.worker.kill();
     }, this.#options.grace).unref();
     return true;
-  }
-
-  /** A task may run so long, in milliseconds; then its worker is replaced, as by abort(). */
-  limit(task: Task, timeoutMs: number): void {
-    if (task.isEnded) return;
-    const limited: Limited = { task, timeoutMs, since: 0 };
-    this.#limited.add(limited);
-    this.#watchLimits();
-  }
-
-  #watchLimits(): void {
-    if (this.#limitTimer !== undefined || this.#limited.size === 0) return;
-    let soonest = limitCheckMs;
-    for (const { timeoutMs } of this.#limited) soonest = Math.min(soonest, Math.max(1, timeoutMs / 4));
-    this.#limitTimer = setTimeout(() => {
-      this.#limitTimer = undefined;
-      const now = performance.now();
-      for (const limited of [...this.#limited]) {
-        const { task, timeoutMs } = limited;
-        if (task.isEnded) this.#limited.delete(limited);
-        else if (task.link === null || !task.link.board.isStarted(task.number)) limited.since = 0;
-        else if (limited.since === 0) limited.since = now;
-        else if (now - limited.since >= timeoutMs)
-          this.abort(task, new TimeoutError(`${task.fn.name}() ran longer than ${timeoutMs} ms`));
-      }
-      this.#watchLimits();
-    }, soonest);
-    this.#limitTimer.unref();
   }
 
   // ---- Results -----------------------------------------------------------------------------------------------------------
@@ -580,8 +544,8 @@ export class Dispatcher {
   #finish(): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    for (const timer of [this.#stealTimer, this.#idleTimer, this.#startTimer, this.#limitTimer])
-      clearTimeout(timer);
+    for (const timer of [this.#stealTimer, this.#idleTimer, this.#startTimer]) clearTimeout(timer);
+    this.limits.close();
     this.#doorbell.close();
     this.#trace?.close();
     this.#wake();

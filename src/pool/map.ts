@@ -35,7 +35,7 @@ function submit(
   const task = new Task(fn, callOf(fn.number, kind), returned, threw);
   task.priority = options.priority;
   dispatcher.submit(task, items, 'items');
-  if (options.taskTimeout !== Infinity) dispatcher.limit(task, options.taskTimeout);
+  if (options.taskTimeout !== Infinity) dispatcher.limits.add(task, options.taskTimeout);
   return task;
 }
 

@@ -12,6 +12,7 @@ import type { FunctionRef } from '../transfer/function-ref.js';
 import { resolveFunction } from '../transfer/function-resolve.js';
 import { Board, callFunction, callKind, CallKind, numberMask, ResultKind } from './board.js';
 import { runAs, RunningTask, setTaskSource } from './current-task.js';
+import { eachItem, isThenable, ItemError } from './each-item.js';
 import type { Seat } from './host.js';
 import { ownMemory } from './own-memory.js';
 
@@ -277,61 +278,15 @@ class PoolWorker {
         return this.#call(n, call, args);
       });
     }
+    const { concurrency } = this.#seat;
     switch (callKind(call)) {
       case CallKind.map:
-        return this.#each(args as ArrayLike<unknown>, (item) => fn(item));
+        return eachItem(args as ArrayLike<unknown>, (item) => fn(item), concurrency);
       case CallKind.starmap:
-        return this.#each(args as ArrayLike<unknown[]>, (item) => fn(...(item as unknown[])));
+        return eachItem(args as ArrayLike<unknown>, (item) => fn(...(item as unknown[])), concurrency);
       default:
         return fn(...(args as unknown[]));
     }
-  }
-
-  /** A chunk of a map: the results, or a promise for them from the first one that is one. */
-  #each(items: ArrayLike<unknown>, fn: (item: unknown) => unknown): unknown {
-    const { length } = items;
-    const results = new Array<unknown>(length);
-    for (let i = 0; i < length; i++) {
-      let value: unknown;
-      try {
-        value = fn(items[i]);
-      } catch (error) {
-        throw new ItemError(i, error);
-      }
-      if (isThenable(value)) return this.#eachLater(items, fn, results, i, value);
-      results[i] = value;
-    }
-    return results;
-  }
-
-  async #eachLater(
-    items: ArrayLike<unknown>,
-    fn: (item: unknown) => unknown,
-    results: unknown[],
-    from: number,
-    first: PromiseLike<unknown>,
-  ): Promise<unknown[]> {
-    let next = from + 1;
-    let failed = false;
-    const settle = async (i: number, value: unknown): Promise<void> => {
-      try {
-        results[i] = await value;
-      } catch (error) {
-        failed = true;
-        throw new ItemError(i, error);
-      }
-    };
-    const lane = async (value?: PromiseLike<unknown>): Promise<void> => {
-      if (value !== undefined) await settle(from, value);
-      while (next < items.length && !failed) {
-        const i = next++;
-        await settle(i, attempt(fn, items[i]));
-      }
-    };
-    const lanes = [lane(first)];
-    while (lanes.length < Math.min(this.#seat.concurrency, items.length - from)) lanes.push(lane());
-    await Promise.all(lanes);
-    return results;
   }
 
   #reply(n: number, value: unknown, began = 0): void {
@@ -423,34 +378,6 @@ class PoolWorker {
   }
 }
 
-/** A chunk's item that failed. */
-class ItemError extends Error {
-  readonly item: number;
-  readonly error: unknown;
-
-  constructor(item: number, error: unknown) {
-    super(`item ${item}`);
-    this.item = item;
-    this.error = error;
-  }
-}
-
-/** What it gives, or a promise that fails. */
-function attempt(fn: (item: unknown) => unknown, item: unknown): unknown {
-  try {
-    return fn(item);
-  } catch (error) {
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the task threw
-    return Promise.reject(error);
-  }
-}
-
 async function load(ref: FunctionRef): Promise<AnyFunction> {
   return (await whileImporting(ref.module, () => resolveFunction(ref))) as AnyFunction;
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-  );
 }
