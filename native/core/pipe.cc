@@ -68,7 +68,8 @@ platform::Failure keep(const PipeDesk& desk, const Reference* references, uint32
   return keep_each(desk.arena, desk.block.keeper, references, count);
 }
 
-/// Whether the blocks under way in a ring leave room for so many bytes more. By its sender: nobody else writes there.
+/// Whether the blocks under way in a ring leave room for so many bytes more. By its sender: nobody else writes there. It has the
+/// lock: what is under way is not received meanwhile, and freed, so that its slot is another block's.
 bool has_room_for_blocks(const PipeDesk& desk, uint32_t number, uint64_t bytes) {
   if (bytes == 0) return true;
   const Ring ring = desk.ring(number);
@@ -98,12 +99,13 @@ PipeResult pipe_put(const PipeDesk& desk, uint32_t number, const unsigned char* 
   if (units > ring.units / 4) return PipeResult::too_large;
   const uint32_t tail = words.tail.load(memory_order_relaxed);
   const uint32_t room = ring_room(ring, words.head.load(memory_order_acquire), tail, units);
+  if (room == 0) return PipeResult::waits;
   const Reference* references = references_of(bytes, record);
-  if (room == 0 || !has_room_for_blocks(desk, number, block_bytes(desk.arena, record, references)))
-    return PipeResult::waits;
-  const Locked locked(desk);
   const uint32_t count = references_in(record.meta);
+  const Locked locked(desk);
   if (!are_sound(desk.arena, references, count)) return PipeResult::damaged;
+  if (!has_room_for_blocks(desk, number, block_bytes(desk.arena, record, references)))
+    return PipeResult::waits;
   desk.block.doubt = count > 0 ? 1 : 0;
   MP_POINT("pipe.doubted");
   if (count > 0 && (*failed = keep(desk, references, count))) return PipeResult::failed;

@@ -44,8 +44,9 @@ platform::Failure keep_each(const Arena& arena, uint32_t keeper, const Reference
 bool ring_refers_to(const Ring& ring, uint32_t head, uint32_t tail, uint32_t index) {
   bool found = false;
   const bool whole = each_record(ring, head, tail, [&](uint32_t at, const Record& r) {
-    const Reference* references = ring_references(ring, at, r);
-    for (uint32_t i = 0; i < references_in(r.meta); i++) found = found || references[i].index == index;
+    const uint32_t references = references_at(at, r);
+    for (uint32_t i = 0; i < references_in(r.meta); i++)
+      found = found || ring.reference_at(references + i).index == index;
   });
   return found || !whole;
 }
