@@ -15,9 +15,10 @@ using std::memory_order_acquire;
 using std::memory_order_relaxed;
 using std::memory_order_seq_cst;
 
-/// Where the last message with references ends that may be between head and tail; head: there is none.
-uint32_t carried_until(const Ring& ring, const PipeRing& words, uint32_t head) {
-  const uint32_t used = words.tail.load(memory_order_acquire) - head;
+/// Where the last message with references ends that may be between head and tail; head: there is none. It may be in the midst
+/// of a plain one, too: that lies where a writer was that died before it moved the tail.
+uint32_t carried_until(const Ring& ring, const PipeRing& words, uint32_t head, uint32_t tail) {
+  const uint32_t used = tail - head;
   const uint32_t carried = words.carried.load(memory_order_acquire) - head;
   if (carried <= used) return head + carried;
   // Behind the tail: its writer died before it moved that. Else it has been got long ago.
@@ -27,8 +28,8 @@ uint32_t carried_until(const Ring& ring, const PipeRing& words, uint32_t head) {
 /// Whether a message in a ring refers to an object, as far as can be known: what cannot be read may. The caller has the lock.
 bool is_referred_to(const Ring& ring, PipeRing& words, uint32_t index) {
   for (;;) {
-    const uint32_t head = words.head.load(memory_order_acquire);
-    const bool found = ring_refers_to(ring, head, carried_until(ring, words, head), index);
+    const uint32_t head = words.head.load(memory_order_acquire), tail = words.tail.load(memory_order_acquire);
+    const bool found = ring_refers_to(ring, head, carried_until(ring, words, head, tail), tail, index);
     // What we read may have been overwritten only if the head moved, and that ends where the next references are (I4).
     // A write that changes nothing in place of a fence, which ThreadSanitizer does not know: what was read before stays before.
     if (words.head.fetch_add(0, memory_order_seq_cst) == head) return found;
