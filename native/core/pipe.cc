@@ -15,9 +15,10 @@ using std::memory_order_acquire;
 using std::memory_order_relaxed;
 using std::memory_order_seq_cst;
 
-/// Where the last message with references ends that may be between head and tail; head: there is none.
-uint32_t carried_until(const Ring& ring, const PipeRing& words, uint32_t head) {
-  const uint32_t used = words.tail.load(memory_order_acquire) - head;
+/// Where the last message with references ends that may be between head and tail; head: there is none. It may be in the midst
+/// of a plain one, too: that lies where a writer was that died before it moved the tail.
+uint32_t carried_until(const Ring& ring, const PipeRing& words, uint32_t head, uint32_t tail) {
+  const uint32_t used = tail - head;
   const uint32_t carried = words.carried.load(memory_order_acquire) - head;
   if (carried <= used) return head + carried;
   // Behind the tail: its writer died before it moved that. Else it has been got long ago.
@@ -27,8 +28,8 @@ uint32_t carried_until(const Ring& ring, const PipeRing& words, uint32_t head) {
 /// Whether a message in a ring refers to an object, as far as can be known: what cannot be read may. The caller has the lock.
 bool is_referred_to(const Ring& ring, PipeRing& words, uint32_t index) {
   for (;;) {
-    const uint32_t head = words.head.load(memory_order_acquire);
-    const bool found = ring_refers_to(ring, head, carried_until(ring, words, head), index);
+    const uint32_t head = words.head.load(memory_order_acquire), tail = words.tail.load(memory_order_acquire);
+    const bool found = ring_refers_to(ring, head, carried_until(ring, words, head, tail), tail, index);
     // What we read may have been overwritten only if the head moved, and that ends where the next references are (I4).
     // A write that changes nothing in place of a fence, which ThreadSanitizer does not know: what was read before stays before.
     if (words.head.fetch_add(0, memory_order_seq_cst) == head) return found;
@@ -68,7 +69,8 @@ platform::Failure keep(const PipeDesk& desk, const Reference* references, uint32
   return keep_each(desk.arena, desk.block.keeper, references, count);
 }
 
-/// Whether the blocks under way in a ring leave room for so many bytes more. By its sender: nobody else writes there.
+/// Whether the blocks under way in a ring leave room for so many bytes more. By its sender: nobody else writes there. It has the
+/// lock: what is under way is not received meanwhile, and freed, so that its slot is another block's.
 bool has_room_for_blocks(const PipeDesk& desk, uint32_t number, uint64_t bytes) {
   if (bytes == 0) return true;
   const Ring ring = desk.ring(number);
@@ -98,12 +100,13 @@ PipeResult pipe_put(const PipeDesk& desk, uint32_t number, const unsigned char* 
   if (units > ring.units / 4) return PipeResult::too_large;
   const uint32_t tail = words.tail.load(memory_order_relaxed);
   const uint32_t room = ring_room(ring, words.head.load(memory_order_acquire), tail, units);
+  if (room == 0) return PipeResult::waits;
   const Reference* references = references_of(bytes, record);
-  if (room == 0 || !has_room_for_blocks(desk, number, block_bytes(desk.arena, record, references)))
-    return PipeResult::waits;
-  const Locked locked(desk);
   const uint32_t count = references_in(record.meta);
+  const Locked locked(desk);
   if (!are_sound(desk.arena, references, count)) return PipeResult::damaged;
+  if (!has_room_for_blocks(desk, number, block_bytes(desk.arena, record, references)))
+    return PipeResult::waits;
   desk.block.doubt = count > 0 ? 1 : 0;
   MP_POINT("pipe.doubted");
   if (count > 0 && (*failed = keep(desk, references, count))) return PipeResult::failed;

@@ -52,7 +52,7 @@ void queue_recount(const QueueDesk& desk) {
   });
   if (const uint32_t keeper = keeper_of(desk.queue))
     keeper_retain(desk.arena, owner_slot(desk.me), keeper,
-                  [&](uint32_t index) { return ring_refers_to(ring, head, tail, index); });
+                  [&](uint32_t index) { return ring_refers_to(ring, head, tail, tail, index); });
   MP_POINT("queue.recounted");
   set_flag(desk.queue, kDoubt, false);
 }
@@ -116,7 +116,7 @@ QueueResult queue_get_one(const QueueDesk& desk, unsigned char* out, uint32_t ro
   b.carriers--;
   for (uint32_t i = 0; i < count; i++) {
     const uint32_t index = references[i].index;
-    if (b.carriers == 0 || !ring_refers_to(ring, next, low(in), index))
+    if (b.carriers == 0 || !ring_refers_to(ring, next, low(in), low(in), index))
       keeper_clear(desk.arena, keeper_of(q), index);
   }
   MP_POINT("queue.let_go");

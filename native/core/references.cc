@@ -41,13 +41,18 @@ platform::Failure keep_each(const Arena& arena, uint32_t keeper, const Reference
   return {};
 }
 
-bool ring_refers_to(const Ring& ring, uint32_t head, uint32_t tail, uint32_t index) {
-  bool found = false;
-  const bool whole = each_record(ring, head, tail, [&](uint32_t at, const Record& r) {
-    const Reference* references = ring_references(ring, at, r);
-    for (uint32_t i = 0; i < references_in(r.meta); i++) found = found || references[i].index == index;
-  });
-  return found || !whole;
+bool ring_refers_to(const Ring& ring, uint32_t head, uint32_t until, uint32_t tail, uint32_t index) {
+  if (tail - head > ring.units) return true;
+  while (static_cast<int32_t>(until - head) > 0) {
+    uint32_t at;
+    Record r;
+    if (!ring_front(ring, head, tail, &at, &r)) return true;
+    const uint32_t references = references_at(at, r);
+    for (uint32_t i = 0; i < references_in(r.meta); i++)
+      if (ring.reference_at(references + i).index == index) return true;
+    head = at + static_cast<uint32_t>(record_units(r));
+  }
+  return false;
 }
 
 }  // namespace mp

@@ -19,7 +19,7 @@ bool are_sound(const Arena& arena, const Reference* references, uint32_t count);
 platform::Failure hold_each(const Arena& arena, OwnerId me, const Reference* references, uint32_t count);
 /// Has the keeper keep what they name. Upon failure it may keep some already.
 platform::Failure keep_each(const Arena& arena, uint32_t keeper, const Reference* references, uint32_t count);
-/// Whether a message between head and tail refers to an object, as far as can be known: what cannot be read may.
-bool ring_refers_to(const Ring& ring, uint32_t head, uint32_t tail, uint32_t index);
+/// Whether a message that begins between head and `until` refers to an object, as far as can be known: what cannot be read may.
+bool ring_refers_to(const Ring& ring, uint32_t head, uint32_t until, uint32_t tail, uint32_t index);
 
 }  // namespace mp

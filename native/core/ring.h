@@ -15,6 +15,8 @@
 // ring (kInParcel), then one for each large array, then the shared objects.
 #pragma once
 
+#include <bit>
+
 #include "core/arena.h"
 
 namespace mp {
@@ -45,15 +47,25 @@ struct Reference {
   uint32_t index;
   uint32_t header;  // generation and kind, as in the low half of Slot::header
 };
+static_assert(sizeof(Reference) == kUnit);
 
 struct Ring {
   unsigned char* bytes;
   uint32_t units;  // a power of two
 
   unsigned char* at(uint32_t unit) const { return bytes + uint64_t{unit & (units - 1)} * kUnit; }
-  Record record_at(uint32_t unit) const { return *reinterpret_cast<const Record*>(at(unit)); }
+  // Read once: others may overwrite it meanwhile (R2, I4 of pipe.h). acquire: the look at the head that tells comes after it.
+  Record record_at(uint32_t unit) const { return read<Record>(unit); }
+  Reference reference_at(uint32_t unit) const { return read<Reference>(unit); }
   /// From `unit` to the end of the ring's memory.
   uint32_t contiguous(uint32_t unit) const { return units - (unit & (units - 1)); }
+
+ private:
+  template <class T>
+  T read(uint32_t unit) const {
+    return std::bit_cast<T>(
+        reinterpret_cast<const std::atomic<uint64_t>*>(at(unit))->load(std::memory_order_acquire));
+  }
 };
 
 /// Where the record at `head` begins, behind a marker if there is one. False: that is no ring (R2).
@@ -62,9 +74,10 @@ bool ring_front(const Ring& ring, uint32_t head, uint32_t tail, uint32_t* at, Re
 uint32_t ring_room(const Ring& ring, uint32_t head, uint32_t tail, uint32_t units);
 /// Writes a record of so many units behind the tail; ring_room has said `room`.
 void ring_write(const Ring& ring, uint32_t tail, uint32_t room, const void* record, uint32_t units);
-/// A record's references.
+/// A record's references: the unit where they begin, and they themselves.
+inline uint32_t references_at(uint32_t at, const Record& record) { return at + 1 + payload_units(record); }
 inline const Reference* ring_references(const Ring& ring, uint32_t at, const Record& record) {
-  return reinterpret_cast<const Reference*>(ring.at(at) + uint64_t{1 + payload_units(record)} * kUnit);
+  return reinterpret_cast<const Reference*>(ring.at(references_at(at, record)));
 }
 
 /// Calls f(at, record) for each record; false if that is no ring.

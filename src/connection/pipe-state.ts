@@ -134,6 +134,8 @@ export class PipeState implements LocalState, SyncState {
     const wait = this.#wait(ring, true, head);
     if ((how & How.spins) !== 0 && native.spinPipe(...wait)) return this.putPacked(packed, How.stands, what);
     this.#roomBell.wait = wait;
+    // What has changed since the look is in `wait` already: it would not ring.
+    if (this.#otherIsGone(end.receiver)) throw brokenPipe(what, 'the other end');
     return false;
   }
 

@@ -144,6 +144,28 @@ group('waiting, and ends', () => {
     expect(got).toEqual([[1, 2], true, eof, eof, broken, broken, eof, eof, true, true, broken]);
   });
 
+  test('who waits for room is told of an end that closes at any step of the call', async () => {
+    const got = await runJson(`${head}
+      const { load } = Atomics, text = 'a message of some length'.repeat(9), heard = [];
+      for (const later of [false, true]) {
+        for (const step of [1, 2, 3, 4]) {
+          const [a, b] = mp.Pipe({ bytes: 4096 });
+          while (a.trySend(text));
+          let steps = 0;
+          Atomics.load = (...args) => {
+            const value = load(...args);
+            if (++steps === step) b.close();
+            return value;
+          };
+          const sent = later ? rejected(a.send(text, 1000)) : thrown(() => a.sendSync(text, 1000));
+          Atomics.load = load;
+          heard.push(steps >= step && await sent);
+        }
+      }
+      out(heard);`);
+    expect(got).toEqual(Array.from({ length: 8 }, () => broken));
+  });
+
   test('with one direction, each end does one thing', async () => {
     const got = await runJson(`${head}
       const [r, w] = mp.Pipe(false);

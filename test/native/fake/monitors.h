@@ -50,15 +50,18 @@ inline bool wait_for(const BellWait& wait, int64_t deadline) {
   if (random(8) == 0) return bell_wait(wait, deadline, nullptr) == Outcome::acquired;
   for (bool parked = false;; parked = true) {
     if (parked && !bell_rung(wait)) bell_sweep(wait, me | kHelper);
-    platform::Watch watch[1 + kPeersMax], peers[kPeersMax];
-    const uint32_t count = bell_peers(wait, peers);
+    platform::Watch watch[3 + kPeersMax], peers[kPeersMax];
+    const uint32_t peer_count = bell_peers(wait, peers);
     bell_expect(wait);
     if (bell_rung(wait)) return true;
     const int64_t now = platform::monotonic_now();
     if (now >= deadline) return false;
-    watch[0] = {&wait.word, wait.value};
-    for (uint32_t i = 0; i < count; i++) watch[i + 1] = peers[i];
-    platform::park(watch, count + 1, now + kParkCeilingNs < deadline ? now + kParkCeilingNs : deadline);
+    uint32_t count = 0;
+    watch[count++] = {&wait.word, wait.value};
+    for (const platform::Watch& w : wait.also)
+      if (w.word != nullptr) watch[count++] = w;
+    for (uint32_t i = 0; i < peer_count; i++) watch[count++] = peers[i];
+    platform::park(watch, count, now + kParkCeilingNs < deadline ? now + kParkCeilingNs : deadline);
   }
 }
 inline bool wait_for_bell(const Desk& d, int64_t deadline) {

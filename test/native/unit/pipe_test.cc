@@ -7,9 +7,7 @@
 #include <thread>
 
 #include "core/bell.h"
-#include "support/queues.h"
-
-extern void (*mp_on_point)(const char*);
+#include "support/deaths.h"
 
 using namespace mp;
 using namespace mp::test;
@@ -146,6 +144,24 @@ TEST("pipe: whoever dies at any step of a put or get has put or got it, or not, 
     CHECK(!alive(g.arena, own) && keepers_in_use(g.arena) == 0 &&
           census(g.arena).objects == before.objects - 3);
   }
+}
+
+TEST("pipe: where a writer died within a put, plain messages of the next one keep nothing alive") {
+  PipeGround g;
+  const OwnerId b = g.use(1);
+  const Reference r = name_of(g.arena, create(g.arena, b)), own = name_of(g.arena, create(g.arena, b));
+  die_at("pipe.written", [&] {
+    const OwnerId c = g.use(0);
+    g.open_too(c, r.index);
+    g.put(c, 0, Letter(8, 5, {r}));
+  });
+  participants_sweep(g.arena);
+  const OwnerId next = g.use(0);
+  CHECK(g.put_plain(0, Letter(200, 6)));
+  CHECK(g.put(b, 1, Letter(8, 7, {own})) == done && g.number_kept() == 1);
+  CHECK(g.get(next, 1, got) == done && g.number_kept() == 0);
+  close(g.arena, b, r.index);
+  CHECK(!alive(g.arena, r));
 }
 
 TEST("pipe: what was plain traffic beside it does not make it let go of what is under way") {
