@@ -9,17 +9,17 @@
  *     ring (pool_board.h, P1) with the bytes that it was put with.
  * D3  A task ends once, for its caller; its worker may be at it still (`abort`).
  */
-import { type MultiprocessingError, ProcessError } from '../errors.js';
+import { ProcessError, WorkerDiedError } from '../errors.js';
 import { keepAlive } from '../sync/waits.js';
 import { putTogether, type Thrown } from '../transfer/error-transfer.js';
 import { Backlog } from './backlog.js';
-import { ResultKind, tasksMax } from './board.js';
+import { ResultKind } from './board.js';
 import { taskEnded, tellTask, tellWorker } from './diagnostics.js';
 import { Doorbell } from './doorbell.js';
 import { Functions } from './functions.js';
 import { type Host, type Seat, terminated, type WorkerEnd, workerDied } from './host.js';
 import { RunLimits } from './limits.js';
-import { Link, Undecoded } from './link.js';
+import { Link, Undecoded, windowMax } from './link.js';
 import { oomKills } from './oom.js';
 import type { CheckedPoolOptions } from './options.js';
 import { remoteCause } from './remote-cause.js';
@@ -30,8 +30,6 @@ import type { Saying } from './worker.js';
 
 /** How many results are taken in one turn of the loop. */
 const turnMax = 512;
-/** How many tasks may be in one ring: tasks beyond wait in the backlog. */
-const windowMax = tasksMax - 2;
 /** A worker that has not answered for so long has a long task: others take over what is queued behind that. */
 const stealAfterMs = 2;
 /** So many workers in a row that end before they are ready, and the pool is broken. */
@@ -45,14 +43,6 @@ export type DispatcherOptions = Pick<
   Pick<Seat, 'concurrency' | 'maxMemory' | 'traces' | 'initializer' | 'initargs'>;
 
 type State = 'running' | 'closing' | 'ended';
-
-/** Of a task for one worker alone, which it has not begun. */
-function gone({ worker }: Link, task: Task): MultiprocessingError {
-  return new ProcessError(
-    'ERR_MP_STATE',
-    `${worker.name} (pid ${worker.pid}) has ended before ${task.fn.name}() began there`,
-  );
-}
 
 export class Dispatcher {
   readonly functions = new Functions();
@@ -131,7 +121,9 @@ export class Dispatcher {
     this.measures.submitted(task);
     if (taskEnded.hasSubscribers) tellTask(task);
     try {
-      if (this.#backlog.length > 0 || !this.#offer(task, value, rootName)) {
+      // One for a certain worker waits for no others: that worker may not be there when its turn comes.
+      const waits = this.#backlog.length > 0 && task.only === null;
+      if (waits || !this.#offer(task, value, rootName)) {
         this.#backlog.push(task, value, rootName);
         this.#grow();
       }
@@ -149,7 +141,7 @@ export class Dispatcher {
 
   /** The first worker that has nothing to do, which is one that has just been busy; else the one with the fewest tasks. */
   #pick({ only }: Task): Link | null {
-    if (only !== null) return only.accepts && only.outstanding < windowMax ? only : null;
+    if (only !== null) return !only.isLeaving && only.outstanding < windowMax ? only : null;
     let best: Link | null = null;
     let fewest = Infinity;
     for (const link of this.#links) {
@@ -258,7 +250,7 @@ export class Dispatcher {
     const now = performance.now();
     // A worker that has answered half of what it may have faster than we could look is given more at once.
     if (got * 2 >= link.window && link.window < windowMax) link.window = Math.min(windowMax, link.window * 2);
-    else if ((now - link.activeAt) / got > stealAfterMs && link.window > 2) link.window = 2;
+    else if ((now - link.activeAt) / got > stealAfterMs) link.window = link.windowLeast;
     link.activeAt = now;
     if (link.outstanding === 0) {
       link.idleSince = now;
@@ -324,12 +316,9 @@ export class Dispatcher {
   /** Gives what waits to workers that have room for it. */
   #handOn(): void {
     for (let task = this.#backlog.peek(); task !== null; task = this.#backlog.peek()) {
-      if (task.only?.hasEnded === true || task.only?.isRetiring === true) {
-        this.#backlog.shift();
-        this.#fail(task, gone(task.only, task));
-        continue;
-      }
-      if (!task.isEnded) {
+      if (!task.isEnded && task.only?.isLeaving === true) {
+        this.#fail(task, goneBefore(task, task.only));
+      } else if (!task.isEnded) {
         const link = this.#pick(task);
         if (link === null || !link.offerRecord(task)) break;
       }
@@ -366,7 +355,7 @@ export class Dispatcher {
       if (idle.length === 0) return;
       const queued = victim.outstanding - this.#options.concurrency;
       const share = Math.ceil((queued * idle.length) / (idle.length + 1));
-      victim.window = Math.max(2, this.#options.concurrency);
+      victim.window = victim.windowLeast;
       const tasks = victim.withdrawNewest(share);
       if (tasks.length === 0) continue;
       this.#backlog.unshift(tasks);
@@ -572,7 +561,7 @@ export class Dispatcher {
           (this.#backlog.length === 0 &&
             this.#links.length >= this.#min &&
             this.#links.every((l) => l.isReady) &&
-            this.#links.some((l) => l.accepts && l.outstanding < l.window)),
+            (this.#links.length === 0 || this.#links.some((l) => l.accepts && l.outstanding < l.window))),
       );
     } finally {
       keepAlive(-1);
@@ -600,4 +589,13 @@ export class Dispatcher {
     if (this.#broken !== null && this.#state === 'running') throw this.#broken as Error;
     throw new ProcessError('ERR_MP_STATE', `${what}: the pool was closed; make a new one`);
   }
+}
+
+/** For a task that only this worker was to run. */
+function goneBefore({ fn }: Task, { worker: { name, pid } }: Link): WorkerDiedError {
+  return new WorkerDiedError(`${name} (pid ${pid}) was replaced before ${fn.name}() began`, {
+    pid,
+    exitCode: null,
+    signal: null,
+  });
 }

@@ -23,14 +23,17 @@ const controlBytes = 4 << 10;
 const what = 'Pool';
 /** In place of a task's number: no task comes any more. */
 const noTask = -1;
+/** How many tasks may be in one ring: tasks beyond wait in the backlog. */
+export const windowMax = tasksMax - 2;
 const windowFirst = 8;
 
 export class Link {
   readonly number: number;
   readonly worker: Worker;
   readonly board: Board;
-  /** How many tasks its ring may hold: more when they are short. */
-  window = windowFirst;
+  /** How many tasks it may have: more when they are short, and no fewer than it runs at once, and the next. */
+  window: number;
+  readonly windowLeast: number;
   /** How many tasks it may still be given. */
   left: number;
   isReady = false;
@@ -67,6 +70,8 @@ export class Link {
     ended: (link: Link, end: WorkerEnd) => void,
   ) {
     this.number = seat.number;
+    this.windowLeast = Math.min(windowMax, seat.concurrency + 1);
+    this.window = Math.max(windowFirst, this.windowLeast);
     this.left = tasksLeft;
     this.#shared = createBoard();
     this.board = new Board(this.#shared);
@@ -90,8 +95,12 @@ export class Link {
     }
   }
 
+  get isLeaving(): boolean {
+    return this.isRetiring || this.hasEnded;
+  }
+
   get accepts(): boolean {
-    return !this.isRetiring && !this.hasEnded && this.left > 0;
+    return !this.isLeaving && this.left > 0;
   }
 
   /** Gives it a task with these arguments, if there is room. */

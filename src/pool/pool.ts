@@ -12,6 +12,7 @@ import { chunksOf, type Input } from './chunks.js';
 import { Dispatcher } from './dispatcher.js';
 import type { Host } from './host.js';
 import { imap, map, type MapCall } from './map.js';
+import { onAbort } from './on-abort.js';
 import { oomKills } from './oom.js';
 import {
   checkMapOptions,
@@ -507,15 +508,17 @@ function watch(
   late: () => TimeoutError,
 ): () => void {
   if (timeout === Infinity && signal === undefined) return () => undefined;
-  const aborted = (): void => {
-    stop(signal!.reason);
-  };
-  signal?.addEventListener('abort', aborted, { once: true });
+  const unlisten =
+    signal === undefined
+      ? null
+      : onAbort(signal, () => {
+          stop(signal.reason);
+        });
   const stopTimer = atDeadline(performance.now() + timeout, () => {
     stop(late());
   });
   return () => {
     stopTimer();
-    signal?.removeEventListener('abort', aborted);
+    unlisten?.();
   };
 }

@@ -35,8 +35,10 @@ export class ProcessHost implements Host {
       name,
       daemon: true,
     });
+    let hasExited = false;
     let killLater: NodeJS.Timeout | undefined;
     child[exitedHook] = (code) => {
+      hasExited = true;
       clearTimeout(killLater);
       child.close();
       // Not at once: its end may be noticed inside any call on a process, the start of its successor for one.
@@ -50,13 +52,14 @@ export class ProcessHost implements Host {
       name,
       pid: child.pid!,
       kill() {
-        child.kill();
+        if (!hasExited) child.kill();
       },
       terminate() {
-        child.terminate();
+        if (hasExited) return;
         killLater ??= setTimeout(() => {
           child.kill();
         }, graceMs);
+        child.terminate(); // may notice that it has exited
       },
     };
   }
