@@ -241,9 +241,11 @@ TEST("pipe: who waits hears of a message, of room, of the other end's closing an
     }
     while (*const_cast<volatile uint32_t*>(&g.block().reserved[0]) == 0) platform::yield();
     close(g.arena, g.keeper, g.ends[0]);
-    const BellWait wait = wait_at(g, b, 1, how == 1 ? 1 : 0, how == 1);
-    CHECK(bell_wait(wait, in(20 * kSecond), nullptr) == Outcome::acquired);
-    if (how == 2) CHECK(end_header(g.arena, g.ends[0]) != g.end(1).other_header);
+    do {
+      const BellWait wait = wait_at(g, b, 1, how == 1 ? 1 : 0, how == 1);
+      if (how == 2 && end_header(g.arena, g.ends[0]) != g.end(1).other_header) break;
+      CHECK(bell_wait(wait, in(20 * kSecond), nullptr) == Outcome::acquired);
+    } while (how == 2);  // its user is gone before it is closed, which may be heard, too
     waitpid(child, nullptr, 0);
     if (how == 3) {
       participants_sweep(g.arena);
