@@ -24,11 +24,14 @@ const reader = new MessageReader();
 let writing = false;
 
 /**
- * Whether somebody sleeps (I2), after a head or tail was stored. That store is a full barrier on x64, where a plain load does
- * and costs a tenth.
+ * A word as it is, in the order of the loads and stores around it: after a head or tail was stored, which is a full barrier on
+ * x64. There a plain load does, and costs a tenth.
  */
-const isAwaited: (words: Int32Array, at: number) => boolean =
-  process.arch === 'x64' ? (words, at) => words[at] !== 0 : (words, at) => Atomics.load(words, at) !== 0;
+export const load: (words: Int32Array, at: number) => number =
+  process.arch === 'x64' ? (words, at) => words[at]! : (words, at) => Atomics.load(words, at);
+
+/** Whether somebody sleeps (I2). */
+const isAwaited = (words: Int32Array, at: number): boolean => load(words, at) !== 0;
 
 /** A direction's part of the pipe's block. */
 export class PipeRing {

@@ -10,7 +10,7 @@ import { describeOwner, ownerText } from '../sync/owner.js';
 import type { LocalState, SyncState } from '../sync/sync-handle.js';
 import { type Bell, WaitLine } from '../sync/wait-line.js';
 import { brokenPipe, endOfStream } from './ended.js';
-import { PipeRing, RingReader, RingWriter } from './pipe-ring.js';
+import { load, PipeRing, RingReader, RingWriter } from './pipe-ring.js';
 
 const { layout } = native;
 const { offsets } = layout;
@@ -197,8 +197,8 @@ export class PipeState implements LocalState, SyncState {
   /** Whether nobody has the other end any more, or who used it so is gone. */
   #otherIsGone(use: number): boolean {
     return (
-      (slotWords[this.#other + end.header]! & ~dying) !== this.#otherHeader ||
-      slotWords[this.#other + use] === layout.abandonedOwner
+      (load(slotWords, this.#other + end.header) & ~dying) !== this.#otherHeader ||
+      load(slotWords, this.#other + use) === layout.abandonedOwner
     );
   }
 
