@@ -29,7 +29,7 @@ export class ProcessPoolExecutor implements AsyncDisposable {
 
   /** Hands a task in: its future, which can be awaited. */
   submit<A extends unknown[], R>(fn: PoolFunction<A, R>, ...args: A): AsyncResult<Awaited<R>> {
-    const future = this.#pool.applyAsync(fn, args);
+    const future = this.#pool.applyAsync(fn as (...args: A) => R, args);
     this.#pending.add(future);
     const over = (): void => {
       this.#pending.delete(future);

@@ -99,23 +99,27 @@ export class Pool implements AsyncDisposable {
    *   signal aborted, and after `grace` its worker is replaced
    * @throws WorkerDiedError if its worker died while it ran; TimeoutError, the signal's reason, ClosedError after terminate()
    */
-  apply<A extends unknown[], R>(
-    fn: PoolFunction<A, R>,
-    args?: A | Iterable<unknown>,
-    options?: TaskOptions,
-  ): Promise<Awaited<R>> {
-    return this.#apply(fn, args, options, 'Pool.apply()').promise as Promise<Awaited<R>>;
+  apply<A extends unknown[], R>(fn: (...args: A) => R, args?: A, options?: TaskOptions): Promise<Awaited<R>>;
+  apply(fn: URL | FunctionAddress, args?: Iterable<unknown>, options?: TaskOptions): Promise<unknown>;
+  apply(fn: Target, args?: Iterable<unknown>, options?: TaskOptions): Promise<unknown> {
+    return this.#apply(fn, args, options, 'Pool.apply()').promise;
   }
 
   /** The same, to be asked for later. Its callbacks are called at its end; what they throw is a warning. */
   applyAsync<A extends unknown[], R>(
-    fn: PoolFunction<A, R>,
-    args?: A | Iterable<unknown>,
+    fn: (...args: A) => R,
+    args?: A,
     options?: AsyncOptions<Awaited<R>>,
-  ): AsyncResult<Awaited<R>> {
+  ): AsyncResult<Awaited<R>>;
+  applyAsync(
+    fn: URL | FunctionAddress,
+    args?: Iterable<unknown>,
+    options?: AsyncOptions<unknown>,
+  ): AsyncResult<unknown>;
+  applyAsync(fn: Target, args?: Iterable<unknown>, options?: AsyncOptions<never>): AsyncResult<unknown> {
     const what = 'Pool.applyAsync()';
     const { promise, stop } = this.#apply(fn, args, options, what);
-    return this.#asyncResult(promise as Promise<Awaited<R>>, stop, options, what);
+    return this.#asyncResult(promise, stop, options as AsyncOptions<unknown> | undefined, what);
   }
 
   #apply(
