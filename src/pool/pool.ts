@@ -111,15 +111,11 @@ export class Pool implements AsyncDisposable {
     args?: A,
     options?: AsyncOptions<Awaited<R>>,
   ): AsyncResult<Awaited<R>>;
-  applyAsync(
-    fn: URL | FunctionAddress,
-    args?: Iterable<unknown>,
-    options?: AsyncOptions<unknown>,
-  ): AsyncResult<unknown>;
-  applyAsync(fn: Target, args?: Iterable<unknown>, options?: AsyncOptions<never>): AsyncResult<unknown> {
+  applyAsync(fn: URL | FunctionAddress, args?: Iterable<unknown>, options?: AsyncOptions): AsyncResult;
+  applyAsync(fn: Target, args?: Iterable<unknown>, options?: AsyncOptions<never>): AsyncResult {
     const what = 'Pool.applyAsync()';
     const { promise, stop } = this.#apply(fn, args, options, what);
-    return this.#asyncResult(promise, stop, options as AsyncOptions<unknown> | undefined, what);
+    return this.#asyncResult(promise, stop, options as AsyncOptions | undefined, what);
   }
 
   #apply(
