@@ -37,6 +37,8 @@ export class ProcessHost implements Host {
     });
     let hasExited = false;
     let killLater: NodeJS.Timeout | undefined;
+    /** From here on there is nobody to signal, although the pool hears of it later. */
+    let hasExited = false;
     child[exitedHook] = (code) => {
       hasExited = true;
       clearTimeout(killLater);
