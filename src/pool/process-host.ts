@@ -35,7 +35,6 @@ export class ProcessHost implements Host {
       name,
       daemon: true,
     });
-    let hasExited = false;
     let killLater: NodeJS.Timeout | undefined;
     /** From here on there is nobody to signal, although the pool hears of it later. */
     let hasExited = false;
