@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The value in the middle. */
 export function median(values) {
@@ -45,6 +46,12 @@ export function freshNode(target, ...args) {
   );
 }
 
+/** Runs a Python program of test/bench/targets; it prints one JSON value. */
+export function freshPython(target, ...args) {
+  const file = new URL(`targets/${target}.py`, import.meta.url).pathname;
+  return JSON.parse(execFileSync(pythonPath, [file, ...args.map(String)], { encoding: 'utf8', timeout }));
+}
+
 /** A program that answers each line of its input with one line of numbers. */
 export function asker(command, args) {
   const program = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -53,7 +60,48 @@ export function asker(command, args) {
     program.stdin.write(`${line}\n`);
     return (await lines.next()).value.split(' ').map(Number);
   };
-  return { ask, end: () => program.stdin.end() };
+  return { ask, pid: program.pid, end: () => program.stdin.end() };
+}
+
+/** A process and all its descendants. */
+export function processTree(pid) {
+  const parents = new Map();
+  for (const name of readdirSync('/proc').filter((n) => /^\d+$/.test(n))) {
+    const stat = readIfThere(`/proc/${name}/stat`);
+    parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 4).split(' ')[0]));
+  }
+  const tree = [pid];
+  for (const parent of tree) for (const [child, its] of parents) if (its === parent) tree.push(child);
+  return tree;
+}
+
+/** What processes have of the machine's memory, MiB: of a page that several have, each has its part. */
+export function memoryOf(pids) {
+  const kib = (pid) => Number(/^Pss:\s+(\d+)/m.exec(readIfThere(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
+  return pids.reduce((sum, pid) => sum + kib(pid), 0) / 1024;
+}
+
+/** The most that processes have while something runs. */
+export async function peakMemory(pids, running) {
+  let peak = 0;
+  let isOver = false;
+  const over = running.finally(() => (isOver = true));
+  while (!isOver) {
+    const start = performance.now();
+    peak = Math.max(peak, memoryOf(pids));
+    // Looking takes time, too; it is not to take what they need.
+    await Promise.race([over, sleep(Math.max(2, performance.now() - start))]);
+  }
+  await over;
+  return Math.max(peak, memoryOf(pids));
+}
+
+function readIfThere(file) {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return ''; // it has ended
+  }
 }
 
 export function formatNumber(n) {
