@@ -17,7 +17,8 @@ function listenTo(signal: AbortSignal): { calls: Set<() => void>; abort: () => v
   const calls = new Set<() => void>();
   const abort = (): void => {
     waiting.delete(signal);
-    for (const call of calls) call();
+    // The latest first: a worker whose task is ended takes the next one, which is then not there any more.
+    for (const call of [...calls].reverse()) call();
   };
   const its = { calls, abort };
   waiting.set(signal, its);
