@@ -104,7 +104,10 @@ test('a server that is killed while 100 children run: they go on and give their 
     process.kill(server, 'SIGKILL');
     // The first ten are killed; their server cannot tell how they ended.
     for (const p of children.slice(0, 10)) p.kill();
-    const fresh = await new mp.Process(tasks.square, 7).start().result();
+    const next = new mp.Process(tasks.square, 7).start();
+    const fresh = await next.result();
+    // Its result comes before its end.
+    await next.join();
     const other = servers().every((pid) => pid !== server);
     event.set();
     const results = await Promise.all(children.map((p) => p.result().catch((e) => e.name)));
