@@ -66,6 +66,7 @@ export { Listener, type RefusedMessage, type SocketListener } from './connection
 export type { ConnectionOptions, ListenerOptions } from './connection/options.js';
 export type { ReadableStreamOptions, StreamOptions, WebStreams } from './connection/streams.js';
 
+export { release } from './message/blocks.js';
 export { Pipe, type PipeOptions } from './connection/pipe.js';
 export { wait, type Waitable } from './connection/wait.js';
 export type { QueueOptions } from './queue/create-queue.js';

@@ -43,15 +43,20 @@ napi_value create_parcel(napi_env env, napi_callback_info info) {
   return uint32(env, made.index);
 }
 
-// readParcel(slot, target: Uint8Array): fills `target` with the first bytes of a parcel
+/// Smaller memory is likely to have been in use before.
+constexpr size_t kPopulateFrom = 128 << 10;
+
+// readParcel(slot, target: Uint8Array, fresh): fills `target` with the first bytes of a parcel. `fresh`: nobody has used that
+// memory yet.
 napi_value read_parcel(napi_env env, napi_callback_info info) {
-  const Args<2> a(env, info);
+  const Args<3> a(env, info);
   const Slot& slot = process_arena().slot(to_uint32(env, a[0]));
   const Bytes to = bytes_of(env, a[1]);
   if (to.length > slot.bytes) return throw_failure(env, {5 /* EIO */, "read_parcel"});
   if (to.length == 0) return nullptr;
   HeapPart part;
   if (auto failed = heap_map(slot.extent, slot.bytes, false, &part)) return throw_failure(env, failed);
+  if (to.length >= kPopulateFrom && to_bool(env, a[2])) platform::memory_populate(to.at, to.length);
   memcpy(to.at, part.at, to.length);
   heap_unmap(part);
   return nullptr;

@@ -120,6 +120,9 @@ bool memory_fits(size_t size);
 Failure memory_reserve(int fd, size_t offset, size_t size);
 /// Gives the pages of [offset, offset + size) back; the bytes read as zero afterwards. Whole pages.
 Failure memory_discard(int fd, size_t offset, size_t size);
+/// Has all pages of [at, at + size) in place, for somebody who is about to write there: one call costs less than a fault for
+/// each. A hint: where it cannot be followed, the faults come.
+void memory_populate(void* at, size_t size);
 /// Opens the segment that process `pid` has as its descriptor `other`, made by memory_create with that label. Nothing else
 /// is ever opened: ENOENT if there is none (any more), EACCES if this process may not.
 Failure memory_open_of(uint32_t pid, int other, const char* label, int* fd);

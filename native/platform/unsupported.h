@@ -57,6 +57,7 @@ Failure memory_size(int, size_t*) { return kUnsupported; }
 bool memory_fits(size_t) { return false; }
 Failure memory_reserve(int, size_t, size_t) { return kUnsupported; }
 Failure memory_discard(int, size_t, size_t) { return kUnsupported; }
+void memory_populate(void*, size_t) {}
 Failure memory_open_of(uint32_t, int, const char*, int*) { return kUnsupported; }
 
 bool named_exists(Place) { return false; }

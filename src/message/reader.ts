@@ -1,4 +1,5 @@
 /** Reading records: the value, or bytes, with the objects and blocks they refer to. */
+import { constants } from 'node:buffer';
 import { Decoder, type Surroundings } from '../codec/decoder.js';
 import {
   decodeLater,
@@ -13,7 +14,7 @@ import { Reference } from '../memory/arena.js';
 import { orFail } from '../native/failure.js';
 import { native } from '../native/load.js';
 import { openHandles } from '../transfer/handle.js';
-import { openReceived } from './blocks.js';
+import { mayHold, openReceived } from './blocks.js';
 import {
   countMax,
   headBytes,
@@ -106,7 +107,7 @@ export class MessageReader {
     const { slots, parcel } = referencesAt(memory, start);
     try {
       if (native.parcelBytes(parcel!) < length) throw damaged(what);
-      readParcel(parcel!, target.subarray(0, length), what);
+      readParcel(parcel!, target.subarray(0, length), false, what);
       return length;
     } finally {
       giveBack(slots);
@@ -149,9 +150,10 @@ export class MessageReader {
       objects = openHandles(handles, () => damaged(what));
       end = from + mainBytes;
     }
-    const buffers = large.map((slot) =>
-      shared ? openReceived(slot, what) : copyOf(slot, native.parcelBytes(slot), what),
-    );
+    const buffers = large.map((slot) => {
+      const bytes = native.parcelBytes(slot);
+      return shared && mayHold(bytes) ? openReceived(slot, what) : copyOf(slot, bytes, what);
+    });
     try {
       return this.#decoder.decode(payload, from, end, { shared: objects, large: buffers, functionOf });
     } catch (error) {
@@ -225,21 +227,23 @@ function referencesAt(
   return { slots, parcel: inParcel ? slots[0]! : null, large: slots.slice(first, first + blocks) };
 }
 
-function readParcel(slot: number, target: Uint8Array, what: string): void {
+function readParcel(slot: number, target: Uint8Array, fresh: boolean, what: string): void {
   orFail('ERR_MP_MEMORY', `${what}: a large message cannot be read`, () => {
-    native.readParcel(slot, target);
+    native.readParcel(slot, target, fresh);
   });
 }
 
 function copyOf(slot: number, bytes: number, what: string): ArrayBuffer {
   const buffer = newBuffer(bytes, what);
-  readParcel(slot, new Uint8Array(buffer), what);
+  readParcel(slot, new Uint8Array(buffer), true, what);
   return buffer;
 }
 
+/** Of which every byte is written next: it need not be cleared. */
 function newBuffer(bytes: number, what: string): ArrayBuffer {
   try {
-    return new ArrayBuffer(bytes);
+    if (bytes > constants.MAX_LENGTH) return new ArrayBuffer(bytes);
+    return Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer;
   } catch (cause) {
     throw new MultiprocessingError(
       'ERR_MP_MEMORY',

@@ -68,6 +68,6 @@ export interface MessageBinding {
   /** A block with these bytes: its slot. */
   createParcel(bytes: Uint8Array): number;
   /** Fills `target` with the first bytes of a parcel. */
-  readParcel(slot: number, target: Uint8Array): void;
+  readParcel(slot: number, target: Uint8Array, fresh: boolean): void;
   parcelBytes(slot: number): number;
 }

@@ -27,8 +27,8 @@ import { QueueState, Remaining } from './queue-state.js';
 
 export interface GetOptions extends WaitOptions {
   /**
-   * Large typed arrays (from 64 KiB on) are not copied out of shared memory, but used where they lie, until they are collected.
-   * Sending one again costs no copy either: then both sides use the same memory.
+   * Large typed arrays (from 64 KiB on) are not copied out of shared memory, but used where they lie, until they are collected, or given
+   * back by release(). One process holds 256 MiB so at most; beyond, they are copied. Sending one again costs no copy either: then both sides use the same memory.
    */
   shared?: boolean | undefined;
 }

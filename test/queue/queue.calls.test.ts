@@ -108,6 +108,47 @@ group('puts and gets', () => {
     expect(got).toBe(0);
   });
 
+  test('release() gives memory that was received so back at once, and leaves everything else as it is', async () => {
+    const got = await runJson(`${head}
+      const q = new mp.Queue(), before = native.census().objects;
+      q.putSync({ a: new Float64Array(100_000), b: new Uint8Array(100_000) });
+      const { a, b } = q.getSync({ shared: true }), view = new DataView(a.buffer, 8);
+      q.putSync(a);
+      const again = q.getSync({ shared: true });
+      mp.release(view);
+      const gone = [a.length, again.length, thrown(() => view.byteLength), native.census().objects - before];
+      mp.release(a); mp.release(b.buffer);
+      const own = new Uint8Array(3), bytes = new SharedArrayBuffer(4);
+      mp.release(own); mp.release(bytes);
+      q.putSync(new Uint8Array(100_000).fill(2));
+      const copy = q.getSync(); mp.release(copy);
+      out([gone, b.length, native.census().objects - before, own.length, bytes.byteLength, copy[99_999],
+        thrown(() => mp.release('a')), thrown(() => mp.release(null)), thrown(() => q.putSync(a))]);`);
+    expect(got).toEqual([
+      [0, 0, expect.stringMatching(/^TypeError/), 1],
+      0,
+      0,
+      3,
+      4,
+      2,
+      'TypeError ERR_MP_TYPE',
+      'TypeError ERR_MP_TYPE',
+      expect.stringMatching(/ERR_MP_CLONE/),
+    ]);
+  });
+
+  test('{ shared: true } in a loop that never gives the event loop a turn: no more than 256 MiB are held, the rest is copied', async () => {
+    const got = await runJson(`${head}
+      const q = new mp.Queue(), before = native.census().objects, all = [];
+      for (let i = 0; i < 72; i++) { q.putSync(new Uint32Array(1 << 20).fill(i)); all.push(q.getSync({ shared: true })); }
+      const held = native.census().objects - before, right = all.every((a, i) => a.length === 1 << 20 && a[12345] === i);
+      for (const a of all) mp.release(a);
+      q.putSync(new Uint32Array(1 << 20));
+      mp.release(q.getSync({ shared: true }));
+      out([held, right, native.census().objects - before, all.at(-1).length]);`);
+    expect(got).toEqual([64, true, 0, 1 << 20]);
+  });
+
   test('a getter that puts, and one that throws, while a value is put: the queue is as it should be', async () => {
     const got = await runJson(`${head}
       const q = new mp.Queue();

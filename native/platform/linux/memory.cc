@@ -165,6 +165,14 @@ Failure memory_discard(int fd, size_t offset, size_t size) {
   return {};
 }
 
+void memory_populate(void* at, size_t size) {
+#ifdef MADV_POPULATE_WRITE
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE)), start = reinterpret_cast<uintptr_t>(at);
+  const uintptr_t from = (start + page - 1) & ~(page - 1), to = (start + size) & ~(page - 1);
+  if (from < to) madvise(reinterpret_cast<void*>(from), to - from, MADV_POPULATE_WRITE);
+#endif
+}
+
 Failure memory_open_of(uint32_t pid, int other, const char* label, int* out) {
   constexpr Failure none{ENOENT, "open"};
   char path[64], target[128], expected[128];

@@ -1,4 +1,5 @@
 // What processes of the message benches do, and their peers: a child of child_process.fork, a worker thread.
+import { release } from 'multiproc';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 
 const text = 'The quick brown fox jumps over the lazy dog. '.repeat(23).slice(0, 1024);
@@ -66,7 +67,8 @@ export function putBlocks(queue, count) {
   const block = new Uint8Array(1 << 20).fill(1);
   for (let i = 0; i < count; i++) queue.putSync(block);
 }
-export const getBlocks = (queue, shared, count) => rateOf(count, () => queue.getSync({ shared }));
+export const getBlocks = (queue, shared, count) =>
+  rateOf(count, shared ? () => release(queue.getSync({ shared })) : () => queue.getSync());
 
 /** A shared array there and back. */
 export function returnAll(end, count) {

@@ -252,6 +252,7 @@ bool token_is_polled() { return false; }
 uint32_t token_layout() { return 1; }
 void confirm_death(uint32_t, uint64_t) { step(); }
 Failure memory_reserve(int, size_t, size_t) { return step(), Failure{}; }
+void memory_populate(void*, size_t) {}
 Failure memory_discard(int, size_t, size_t) { return step(), Failure{}; }
 
 }  // namespace mp::platform
