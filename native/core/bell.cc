@@ -1,8 +1,10 @@
 #include "core/bell.h"
 
 #include "core/monitor.h"
+#include "core/objects.h"
 #include "core/participants.h"
 #include "core/point.h"
+#include "core/queue.h"
 
 namespace mp {
 namespace {
@@ -14,6 +16,10 @@ bool has_open(const Arena& arena, uint32_t participant, uint32_t index) {
   const uint32_t region = 1u << (index / kSlotsPerRegion);
   return (arena.participant(participant).regions.load(memory_order_acquire) & region) != 0 &&
          (arena.holder_cell(participant, index).load(memory_order_acquire) & holder_bit(index)) != 0;
+}
+
+bool is_queue(const Arena& arena, uint32_t index) {
+  return header_kind(arena.slot(index).header.load(memory_order_acquire)) == kQueue;
 }
 
 /// Where strangers may lose marks: seats of processes that are no more, by their pids.
@@ -42,6 +48,8 @@ void bell_expect(const BellWait& wait) {
 
 void bell_sweep(const BellWait& wait, uint32_t as) {
   participants_sweep(wait.arena);
+  if (wait.arena.plan->has_objects && is_queue(wait.arena, wait.index))
+    queue_look_over(wait.arena, wait.index, as);
   if (wait.arena.plan->token_form == platform::TokenForm::apart) drop_vanished(wait.arena, wait.index, as);
 }
 

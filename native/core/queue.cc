@@ -199,6 +199,17 @@ bool queue_pass_on(const Arena& arena, uint32_t index, OwnerId me, Seat& seat) {
   return true;
 }
 
+void queue_look_over(const Arena& arena, uint32_t index, LatchOwner as) {
+  Monitor& m = monitor_at(arena, index);
+  const QueueMonitor& q = queue_of(m);
+  const auto is_empty = [&] {
+    return queue_length(q.in.load(memory_order_acquire), q.out.load(memory_order_acquire)) == 0;
+  };
+  if (get(m.waiting) == 0) return;
+  Latched latched(arena, index, as);
+  notify_next(arena, m, latched, is_empty() ? kAwaitsRoom : kAwaitsItem);
+}
+
 bool queue_done(const QueueDesk& desk, Seat* seat) {
   Latched latched(desk.arena, desk.index, desk.me);
   // If it was not this participant that took it, nobody else's is to be lost for it.

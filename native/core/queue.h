@@ -116,6 +116,9 @@ void queue_withdraw(const QueueDesk& desk, Seat& seat);
 /// this seat stands in line again. False: nobody else waits, or it was not notified.
 bool queue_pass_on(const Arena& arena, uint32_t index, OwnerId me, Seat& seat);
 
+/// By one that has slept for a while: whoever was notified of what is there may be stopped, or have no turn, though it lives.
+void queue_look_over(const Arena& arena, uint32_t index, LatchOwner as);
+
 /// Says that one message that was got has been dealt with. False: there is none.
 bool queue_done(const QueueDesk& desk, Seat* seat);
 /// Whether nothing is left to be dealt with (done); *lost says how many messages nobody has dealt with, because who took them

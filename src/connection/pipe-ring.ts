@@ -5,7 +5,7 @@
  * go through native code, which keeps what they refer to alive.
  */
 import { Memory, padded } from '../codec/memory.js';
-import { MultiprocessingError } from '../errors.js';
+import { ClosedError, MultiprocessingError } from '../errors.js';
 import { incoming, out } from '../message/buffers.js';
 import { pipeGet, pipePut } from '../message/calls.js';
 import { pack, type Packed, writeOut } from '../message/outgoing.js';
@@ -21,7 +21,8 @@ const unitBytes = 8;
 
 const messages = new MessageWriter();
 const reader = new MessageReader();
-let writing = false;
+/** Who writes a message, and may call getters of its values meanwhile. */
+let writing: RingWriter | null = null;
 
 /**
  * A word as it is, in the order of the loads and stores around it: after a head or tail was stored, which is a full barrier on
@@ -72,6 +73,8 @@ export class RingWriter {
   #at = 0;
   #stop = 0;
   #moved = 0;
+  /** A getter of what is being written has closed the end. */
+  #unmap: (() => void) | null = null;
 
   constructor(ring: PipeRing) {
     this.ring = ring;
@@ -85,35 +88,50 @@ export class RingWriter {
     this.#head = Atomics.load(words, headAt);
   }
 
+  /**
+   * Calls `unmap`, which makes the ring's memory be no more: now, or when the message is written whose getter has closed the
+   * end. That one is not sent.
+   */
+  close(unmap: () => void): void {
+    if (writing === this) this.#unmap = unmap;
+    else unmap();
+  }
+
   /** Puts a message, value or bytes; false if there is no room now. */
   put(value: unknown, isBytes: boolean, what: string): boolean {
-    if (writing) throw inside(what);
-    writing = true;
+    beginWriting(this, what);
     try {
       if (!this.#place(value, isBytes, '')) return false;
+      if (this.#unmap !== null) throw closedInside(what);
       if (this.#isPlain) {
         this.#commit();
         return true;
       }
       return this.#putNative(this.#record);
     } finally {
-      writing = false;
-      messages.settle();
+      this.#end();
     }
+  }
+
+  #end(): void {
+    writing = null;
+    messages.settle();
+    if (this.#unmap === null) return;
+    this.#unmap();
+    this.#unmap = null;
   }
 
   /** The same for a value; one that refers to something is not put but packed: for a sender that may have to send it again. */
   offer(value: unknown, rootName: string, what: string): boolean | Packed {
-    if (writing) throw inside(what);
-    writing = true;
+    beginWriting(this, what);
     try {
       if (!this.#place(value, false, rootName)) return false;
+      if (this.#unmap !== null) throw closedInside(what);
       if (!this.#isPlain) return { bytes: new Uint8Array(this.#record), settle: messages.keep() };
       this.#commit();
       return true;
     } finally {
-      writing = false;
-      messages.settle();
+      this.#end();
     }
   }
 
@@ -234,24 +252,24 @@ export class RingWriter {
 
   /** A message for later: it is as it is now. */
   pack(value: unknown, isBytes: boolean, what: string): Packed {
-    if (writing) throw inside(what);
-    writing = true;
+    beginWriting(this, what);
     const room = this.#recordBytes;
     try {
       return writeOut((writer) => {
         const end = isBytes
           ? writer.writeBytes(value as Uint8Array, out, 0, room, room)
           : writer.write(value, out, 0, room, room, '');
+        if (this.#unmap !== null) throw closedInside(what);
         return pack(writer, 0, end);
       });
     } finally {
-      writing = false;
+      this.#end();
     }
   }
 
   /** Puts what was packed; false if there is no room now. It is packed still: settle() is the caller's. */
   putPacked({ bytes }: Packed, what: string): boolean {
-    if (writing) throw inside(what);
+    if (writing !== null) throw inside(what);
     return this.#putNative(bytes);
   }
 }
@@ -368,11 +386,20 @@ export class RingReader {
   }
 }
 
+function beginWriting(writer: RingWriter, what: string): void {
+  if (writing !== null) throw inside(what);
+  writing = writer;
+}
+
 function inside(what: string): MultiprocessingError {
   return new MultiprocessingError(
     'ERR_MP_BUSY',
     `${what}: called by a getter of a value that is being sent; send the two one after the other`,
   );
+}
+
+function closedInside(what: string): ClosedError {
+  return new ClosedError(`${what}: a getter of the value that is sent has closed this end`);
 }
 
 function damaged(): MultiprocessingError {

@@ -99,8 +99,12 @@ export class PipeState implements LocalState, SyncState {
 
   leave(): void {
     for (const use of [end.sender, end.receiver]) cas((this.#own + use) * 4, me, 0);
-    native.closeRing(this.#id);
-    this.#opened.block.close(this.#opened.buffer);
+    const unmap = (): void => {
+      native.closeRing(this.#id);
+      this.#opened.block.close(this.#opened.buffer);
+    };
+    if (this.#writer === null) unmap();
+    else this.#writer.close(unmap);
   }
 
   forked(): void {

@@ -148,8 +148,9 @@ class PipeEnd extends Connection implements Shareable {
     const what = 'Connection.recvSync()';
     const state = this.#opened(what);
     const { timeout } = parseSyncWait(options, what);
-    if (!state.look(what)) awaitBlocking(state, timeout, what);
-    return takeAtOnce(state, what);
+    if (state.receivers.waiting === 0 && state.look(what)) return takeAtOnce(state, what);
+    const taken = receiveBlocking(state, timeout, what, () => attemptTake(state, what));
+    return 'unread' in taken ? valueAtOnce(taken.unread) : taken.value;
   }
 
   tryRecv(): { value: unknown } | null {
@@ -176,8 +177,8 @@ class PipeEnd extends Connection implements Shareable {
 
   protected readMessageSync(maxLength: number, timeout: number, what: string): Buffer {
     const state = this.#opened(what);
-    if (!state.look(what)) awaitBlocking(state, timeout, what);
-    return takeBytes(state, maxLength, what);
+    if (state.receivers.waiting === 0 && state.look(what)) return takeBytes(state, maxLength, what);
+    return receiveBlocking(state, timeout, what, () => takeBytes(state, maxLength, what));
   }
 
   protected override async readMessageInto(
@@ -198,15 +199,17 @@ class PipeEnd extends Connection implements Shareable {
     what: string,
   ): number {
     const state = this.#opened(what);
-    if (!state.look(what)) awaitBlocking(state, timeout, what);
-    return takeBytesInto(state, target, offset, what);
+    if (state.receivers.waiting === 0 && state.look(what)) return takeBytesInto(state, target, offset, what);
+    return receiveBlocking(state, timeout, what, () => takeBytesInto(state, target, offset, what));
   }
 
   protected async awaitMessage(wait: Wait, what: string): Promise<boolean> {
     const state = this.#opened(what);
     try {
-      if (state.look(what)) return true;
-      if (wait.timeout === 0) return false;
+      if (state.receivers.waiting === 0) {
+        if (state.look(what)) return true;
+        if (wait.timeout === 0) return false;
+      }
       await this.#receive(state, wait, what, () => undefined);
       return true;
     } catch (error) {
@@ -220,8 +223,9 @@ class PipeEnd extends Connection implements Shareable {
     const state = this.#opened(what);
     try {
       return (
-        state.look(what) ||
-        (timeout > 0 && state.receivers.block((how) => state.await(how, what), timeout, what))
+        (state.receivers.waiting === 0 && state.look(what)) ||
+        ((timeout > 0 || state.receivers.waiting > 0) &&
+          state.receivers.block((how) => state.await(how, what), timeout, what))
       );
     } catch (error) {
       if (isEnd(error)) return true;
@@ -310,8 +314,25 @@ function sendBlocking(
   if (!put) throw noRoom(what, timeout);
 }
 
-function awaitBlocking(state: PipeState, timeout: number, what: string): void {
-  if (!state.receivers.block((how) => state.await(how, what), timeout, what)) throw noMessage(what, timeout);
+/** `take` is called when there is a message: within the attempt, so that no task of the line gets it meanwhile. */
+function receiveBlocking<T>(state: PipeState, timeout: number, what: string, take: () => T): T {
+  let taken: { value: T } | undefined;
+  const attempt = (how: number): boolean => {
+    if (!state.await(how, what)) return false;
+    taken = { value: take() };
+    return true;
+  };
+  if (!state.receivers.block(attempt, timeout, what)) throw noMessage(what, timeout);
+  return taken!.value;
+}
+
+/** The value of the message in front, or why it could not be read: the message is taken all the same. */
+function attemptTake(state: PipeState, what: string): { value: unknown } | { unread: unknown } {
+  try {
+    return { value: state.take(what) };
+  } catch (unread) {
+    return { unread };
+  }
 }
 
 function takeBytesInto(state: PipeState, target: ArrayBufferView, offset: number, what: string): number {

@@ -1,5 +1,5 @@
 /** What one environment has of a queue: its two objects, its id for native code, and who waits for it here. */
-import { MultiprocessingError, ShutDownError } from '../errors.js';
+import { ClosedError, MultiprocessingError, ShutDownError } from '../errors.js';
 import type { Reference } from '../memory/arena.js';
 import { incoming, out } from '../message/buffers.js';
 import { queueGet, queueGetHow, queuePut, queuePutHow } from '../message/calls.js';
@@ -13,6 +13,8 @@ import { How, QueueResult } from '../native/message-binding.js';
 import type { LocalState, SyncState } from '../sync/sync-handle.js';
 import { WaitLine } from '../sync/wait-line.js';
 import { QueueSeat } from './queue-seat.js';
+import type { Remaining } from './remaining.js';
+import { inPlaceOf } from './unreadable.js';
 
 const unitBytes = 8;
 
@@ -34,6 +36,7 @@ export class QueueState implements LocalState, SyncState {
   readonly joiners: WaitLine;
   /** The longest record that the ring takes; longer ones travel in parcels. */
   readonly #recordBytes: number;
+  #hasLeft = false;
 
   private constructor(reference: Reference, ring: Reference, className: string) {
     this.reference = reference;
@@ -70,6 +73,7 @@ export class QueueState implements LocalState, SyncState {
   }
 
   leave(): void {
+    this.#hasLeft = true;
     for (const seat of this.#seats) seat.giveUp();
     native.closeRing(this.id);
     this.ring.release();
@@ -98,6 +102,7 @@ export class QueueState implements LocalState, SyncState {
   tryPut(value: unknown, what: string, packs: boolean): boolean | Packed {
     return writeOut((writer) => {
       const end = writer.write(value, out, 0, this.#recordBytes, this.#recordBytes, '');
+      this.#checkHere(what);
       const code = this.putters.waiting > 0 ? QueueResult.waits : queuePut(this.id, end / unitBytes) & 7;
       if (code === QueueResult.done) return true;
       if (code !== QueueResult.waits) throw this.failure(code, what);
@@ -120,10 +125,17 @@ export class QueueState implements LocalState, SyncState {
   #putBatch(writer: MessageWriter, values: Remaining, what: string): true | Packed | null {
     const end = values.write(writer, this.#recordBytes);
     if (end === 0) return true;
+    this.#checkHere(what);
     const code = this.putters.waiting > 0 ? QueueResult.waits : queuePut(this.id, end / unitBytes);
     if ((code & 7) === QueueResult.waits) return pack(writer, (code >>> 3) * unitBytes, end);
     if ((code & 7) !== QueueResult.done) throw this.failure(code & 7, what);
     return null;
+  }
+
+  /** After code of the program's has run, in the middle of a call. */
+  #checkHere(what: string): void {
+    if (this.#hasLeft)
+      throw new ClosedError(`${what}: a getter or iterator of what is put has closed this ${this.className}`);
   }
 
   /** Puts what was packed, as far as there is room. True: all of it is in the queue. */
@@ -147,7 +159,15 @@ export class QueueState implements LocalState, SyncState {
     return this.#got(code) ? { value: this.#read(0, shared, what, later) } : this.#none(code, what);
   }
 
-  /** Up to `max` messages, as many as a native call gives at once; null if there is none now. */
+  /** How many messages are in it, at a moment during the call; 0 if it was closed here. */
+  get length(): number {
+    return this.#hasLeft ? 0 : native.queueLength(this.id);
+  }
+
+  /**
+   * Up to `max` messages, as many as a native call gives at once; null if there is none now. To be looked at with allRead(),
+   * when those that are promises have settled.
+   */
   getSome(max: number, shared: boolean, what: string, later: boolean, how = 0): unknown[] | null {
     const code =
       this.counts || how !== 0
@@ -165,7 +185,7 @@ export class QueueState implements LocalState, SyncState {
       }
     }
     // Only now: a module that is loaded for a message may get some itself, into the buffer that we have just read.
-    for (const [at, error] of failures) values[at] = later ? valueLater(error) : valueAtOnce(error);
+    for (const [at, error] of failures) values[at] = inPlaceOf(error, later);
     return values;
   }
 
@@ -210,34 +230,5 @@ export class QueueState implements LocalState, SyncState {
       'ERR_MP_DAMAGED',
       `${what}: the memory of this ${this.className} is damaged: some process of this tree has overwritten it`,
     );
-  }
-}
-
-/** Values that have yet to be put. */
-export class Remaining {
-  readonly #values: Iterator<unknown>;
-  /** Taken from the iterator, but not written: there was no room. */
-  #next: { readonly value: unknown } | null = null;
-
-  constructor(values: Iterable<unknown>) {
-    this.#values = values[Symbol.iterator]();
-  }
-
-  /** Writes the records of as many as have room in the buffer. Returns where they end; 0: all had been written. */
-  write(writer: MessageWriter, recordBytes: number): number {
-    for (let end = 0; ;) {
-      this.#next ??= this.#take();
-      if (this.#next === null) return end;
-      const room = Math.min(end + recordBytes, recordBytesMax);
-      const stop = writer.write(this.#next.value, out, end, room, recordBytes, '');
-      if (stop < 0) return end;
-      this.#next = null;
-      end = stop;
-    }
-  }
-
-  #take(): { readonly value: unknown } | null {
-    const next = this.#values.next();
-    return next.done === true ? null : { value: next.value };
   }
 }

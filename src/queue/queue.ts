@@ -23,7 +23,9 @@ import {
 } from '../sync/wait-options.js';
 import { grant, type Handle, pin, toHandle } from '../transfer/handle.js';
 import { createQueue, type QueueOptions, registerQueue } from './create-queue.js';
-import { QueueState, Remaining } from './queue-state.js';
+import { QueueState } from './queue-state.js';
+import { Remaining } from './remaining.js';
+import { allRead } from './unreadable.js';
 
 export interface GetOptions extends WaitOptions {
   /**
@@ -96,18 +98,23 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
 
   /**
    * Puts values one after the other, many at a time; others may put in between. Takes them from the iterable as there is room.
-   * @throws as put(); what has been put then stays
+   * @throws as put(), and what the iterable throws; all values before that one have been put then, but after a timeout, an abort or
+   * a shutdown, when some of those that were taken have not
    */
   async putMany(values: Iterable<T>, options?: number | WaitOptions): Promise<void> {
     const what = this.#what('putMany()');
     const remaining = remainingOf(values, what);
     const wait = beginWait(options, what);
     const deadline = performance.now() + wait.timeout;
-    for (;;) {
-      const packed = this.opened('putMany()').putSome(remaining, what);
-      if (packed === true) return;
-      const timeout = Math.max(0, deadline - performance.now());
-      await this.#putLater(this.opened('putMany()'), packed, { ...wait, timeout }, what);
+    try {
+      for (;;) {
+        const packed = this.opened('putMany()').putSome(remaining, what);
+        if (packed === true) return;
+        const timeout = Math.max(0, deadline - performance.now());
+        await this.#putLater(this.opened('putMany()'), packed, { ...wait, timeout }, what);
+      }
+    } catch (error) {
+      remaining.closeAfter(error);
     }
   }
 
@@ -116,11 +123,15 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
     const what = this.#what('putManySync()');
     const remaining = remainingOf(values, what);
     const deadline = performance.now() + parseSyncWait(options, what).timeout;
-    for (;;) {
-      const state = this.opened('putManySync()');
-      const packed = state.putSome(remaining, what);
-      if (packed === true) return;
-      this.#putBlocking(state, packed, Math.max(0, deadline - performance.now()), what);
+    try {
+      for (;;) {
+        const state = this.opened('putManySync()');
+        const packed = state.putSome(remaining, what);
+        if (packed === true) return;
+        this.#putBlocking(state, packed, Math.max(0, deadline - performance.now()), what);
+      }
+    } catch (error) {
+      remaining.closeAfter(error);
     }
   }
 
@@ -135,10 +146,10 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
     const shared = sharedOf(options, what);
     const got = state.getters.waiting === 0 ? state.tryGet(shared, what, true) : null;
     if (got !== null) return got.value as T;
-    return this.#getLater<T>(state, wait, what, (how) => {
+    return this.#getLater<unknown>(state, wait, what, (how) => {
       const values = state.getSome(1, shared, what, true, how);
-      return values === null ? null : { value: values[0] as T };
-    });
+      return values === null ? null : { value: values[0] };
+    }).then((value) => allRead([value], what)[0] as T);
   }
 
   /** Gets a message, blocking this thread until there is one. As {@link get}; InterruptedError. */
@@ -147,9 +158,9 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
     const state = this.opened('getSync()');
     const { timeout } = parseSyncWait(options, what);
     const shared = sharedOf(options, what);
-    const got = state.tryGet(shared, what);
+    const got = state.getters.waiting === 0 ? state.tryGet(shared, what) : null;
     if (got !== null) return got.value as T;
-    return this.#getBlocking(state, 1, shared, timeout, what)[0] as T;
+    return allRead(this.#getBlocking(state, 1, shared, timeout, what), what)[0] as T;
   }
 
   /** Gets a message if there is one now: `{ value }`, or null. @throws ShutDownError when it was shut down and nothing is left */
@@ -160,7 +171,8 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
 
   /**
    * Gets up to `n` messages: what is there, at least one, for which it waits as get() does.
-   * @throws as get()
+   * @throws as get(); MultiprocessingError `ERR_MP_UNREADABLE` if some of several cannot be read (a function's module fails, for
+   * one): the others are its `messages`
    */
   async getMany(n: number, options?: number | GetOptions): Promise<T[]> {
     const what = this.#what('getMany()');
@@ -174,7 +186,7 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
         const values = state.getSome(n, shared, what, true, how);
         return values === null ? null : { value: values };
       }));
-    return (await Promise.all(this.#fill(state, got, n, shared, what, true))) as T[];
+    return allRead(await Promise.all(this.#fill(state, got, n, shared, what, true)), what) as T[];
   }
 
   /** The same, blocking this thread until there is one. */
@@ -185,7 +197,7 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
     const { timeout } = parseSyncWait(options, what);
     const shared = sharedOf(options, what);
     const got = state.getSome(n, shared, what, false) ?? this.#getBlocking(state, n, shared, timeout, what);
-    return this.#fill(state, got, n, shared, what, false) as T[];
+    return allRead(this.#fill(state, got, n, shared, what, false), what) as T[];
   }
 
   /** One native call gives no more than a buffer holds. */
@@ -197,13 +209,12 @@ export class Queue<T = unknown> extends SyncHandle<QueueState> implements AsyncI
     what: string,
     later: boolean,
   ): unknown[] {
-    while (values.length < n && native.queueLength(state.id) > 0) {
+    while (values.length < n && state.length > 0) {
       let more: unknown[] | null;
       try {
         more = state.getSome(n - values.length, shared, what, later);
-      } catch (error) {
-        if (error instanceof ShutDownError) break; // with what we have
-        throw error;
+      } catch {
+        break; // with what we have: the next call is told
       }
       if (more === null) break;
       values.push(...more);

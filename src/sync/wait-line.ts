@@ -81,47 +81,67 @@ export class WaitLine {
     for (const task of [...this.#tasks]) if (task.handle === handle && this.remove(task)) task.fail(reason());
   }
 
-  /** Blocks this thread until `attempt` says true. False: the timeout has passed. */
+  /**
+   * Blocks this thread until `attempt` says true. False: the timeout has passed. The tasks that came before go first: they
+   * cannot go on by themselves while this thread blocks.
+   */
   block(attempt: Attempt, timeoutMs: number, what: string): boolean {
-    this.#callBack(); // our tasks cannot go on while this thread blocks
+    this.#callBack();
     const end = performance.now() + timeoutMs;
     let ended = false;
     try {
-      ended = attempt(How.stands | How.spins);
-      while (!ended) {
+      for (let how: number = How.stands | How.spins; ; how = How.stands) {
+        ended = this.#advance(how) && attempt(how);
+        if (ended) return true;
         const left = end - performance.now();
         const outcome = left > 0 ? this.#bell.block(left) : Outcome.timedOut;
         if (outcome === Outcome.interrupted) throw interrupted(what);
-        if (outcome !== Outcome.acquired) break;
-        ended = attempt(How.stands);
+        if (outcome !== Outcome.acquired) return false;
       }
     } finally {
       if (!ended) this.#bell.leave();
+      this.#inLine = false;
       this.#arm();
+      this.#settle();
     }
-    return ended;
   }
 
-  /** Lets the first task try, and the others as long as they succeed; has the next one be in line. */
-  #arm(): void {
-    while (this.#tasks.length > 0 && this.#waitId === 0) {
-      const task = this.#tasks[0]!;
+  /** Lets the tasks try, in their order. True: none is left; false: the first one is in line. */
+  #advance(how: number): boolean {
+    for (let task = this.#tasks[0]; task !== undefined; task = this.#tasks[0]) {
       try {
-        if (task.attempt(How.stands)) {
-          this.#inLine = false;
-          this.#tasks.shift();
-          keepAlive(-1);
-          continue;
+        if (!task.attempt(how)) {
+          this.#inLine = true;
+          return false;
         }
-        this.#inLine = true;
+        this.#shift();
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+    return true;
+  }
+
+  #shift(): LineTask {
+    this.#inLine = false;
+    keepAlive(-1);
+    return this.#tasks.shift()!;
+  }
+
+  #fail(error: unknown): void {
+    this.#callBack();
+    this.#shift().fail(error);
+  }
+
+  /** Lets the tasks try, and has the one that is to wait wait. */
+  #arm(): void {
+    while (this.#waitId === 0 && !this.#advance(How.stands)) {
+      try {
         this.#waitId = orFail('ERR_MP_MEMORY', 'no thread can be started that waits', () =>
           this.#bell.watch(),
         );
       } catch (error) {
-        this.#callBack();
-        this.#tasks.shift();
-        keepAlive(-1);
-        task.fail(error);
+        this.#fail(error);
         continue;
       }
       addWait(this.#waitId, () => {
