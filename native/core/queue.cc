@@ -114,7 +114,7 @@ void queue_init(QueueBlock& block, uint32_t units, uint32_t max_items, uint64_t 
   block.units = units;
   block.max_items = max_items;
   block.max_bytes = max_bytes;
-  block.bytes = 0;
+  block.block_bytes = 0;
   block.carriers = block.lost_told = 0;
 }
 

@@ -58,14 +58,16 @@ static_assert(sizeof(QueueMonitor) == sizeof(Monitor) &&
               offsetof(QueueMonitor, blocked_on) == offsetof(Slot, blocked_on));
 
 ///   units, max_items, max_bytes   constants; max_items 0: no limit
-///   bytes      of the messages in the queue, with their blocks        | counted anew
-///   carriers   how many messages in the queue have references         | when in doubt
+///   block_bytes   of the blocks of the messages in the queue          | counted anew
+///   carriers      how many messages in the queue have references      | when in doubt
+///                 Plain messages touch neither: what they have lies between head and tail, and a line of the processor's cache
+///                 that both sides write to costs each of them more than all the rest of a put.
 ///   lost_told  how many of the lost ones (Q6) a join() has told of
 struct alignas(64) QueueBlock {
   uint32_t units;
   uint32_t max_items;
   uint64_t max_bytes;
-  uint64_t bytes;
+  uint64_t block_bytes;
   uint32_t carriers;
   uint32_t lost_told;
   uint32_t reserved[24];
@@ -87,6 +89,11 @@ struct QueueDesk {
 };
 
 enum class QueueResult : uint32_t { done, waits, shut, too_large, damaged, failed };
+
+/// The bytes of all that is in the queue: of the ring, and of blocks.
+inline uint64_t queue_bytes(const QueueBlock& block, uint64_t in, uint64_t out) {
+  return uint64_t{static_cast<uint32_t>(in) - static_cast<uint32_t>(out)} * kUnit + block.block_bytes;
+}
 
 /// Fills in a fresh block, before anybody else knows it. `units`: a power of two.
 void queue_init(QueueBlock& block, uint32_t units, uint32_t max_items, uint64_t max_bytes);

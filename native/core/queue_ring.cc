@@ -17,11 +17,6 @@ constexpr uint32_t kKeeperShift = 8;
 
 uint32_t keeper_of(const QueueMonitor& q) { return q.flags.load(memory_order_relaxed) >> kKeeperShift; }
 
-/// The bytes of a message, those of its blocks included.
-uint64_t weight_of(const Arena& arena, const Record& record, const Reference* references) {
-  return record_units(record) * kUnit + block_bytes(arena, record, references);
-}
-
 /// Has the keeper keep what a record refers to.
 platform::Failure keep(const QueueDesk& desk, const Record& record, const Reference* references) {
   const uint32_t count = references_in(record.meta);
@@ -44,10 +39,10 @@ void queue_recount(const QueueDesk& desk) {
   const Ring ring = desk.ring();
   const uint32_t head = low(desk.queue.out.load(memory_order_relaxed)),
                  tail = low(desk.queue.in.load(memory_order_relaxed));
-  desk.block.bytes = 0;
+  desk.block.block_bytes = 0;
   desk.block.carriers = 0;
   each_record(ring, head, tail, [&](uint32_t at, const Record& r) {
-    desk.block.bytes += weight_of(desk.arena, r, ring_references(ring, at, r));
+    desk.block.block_bytes += block_bytes(desk.arena, r, ring_references(ring, at, r));
     desk.block.carriers += references_in(r.meta) > 0 ? 1 : 0;
   });
   if (const uint32_t keeper = keeper_of(desk.queue))
@@ -64,12 +59,13 @@ QueueResult queue_put_one(const QueueDesk& desk, const unsigned char* bytes, uin
   if (has_flag(q, kShut)) return QueueResult::shut;
   const Record record = *reinterpret_cast<const Record*>(bytes);
   const Reference* references = references_of(bytes, record);
-  const uint64_t weight = weight_of(desk.arena, record, references);
+  const uint64_t in_blocks = block_bytes(desk.arena, record, references);
+  const uint64_t weight = uint64_t{units} * kUnit + in_blocks;
   if (units > kRecordUnitsMax || units > b.units / 4 || weight > b.max_bytes) return QueueResult::too_large;
   const uint64_t in = q.in.load(memory_order_relaxed), out = q.out.load(memory_order_relaxed);
   const uint32_t length = queue_length(in, out);
   if (b.max_items != 0 && length >= b.max_items) return QueueResult::waits;
-  if (length > 0 && b.bytes + weight > b.max_bytes) return QueueResult::waits;
+  if (length > 0 && queue_bytes(b, in, out) + weight > b.max_bytes) return QueueResult::waits;
   const uint32_t room = ring_room(desk.ring(), low(out), low(in), units);
   if (room == 0 || must_wait) return QueueResult::waits;
   if (!are_sound(desk.arena, references, references_in(record.meta))) return QueueResult::damaged;
@@ -78,8 +74,8 @@ QueueResult queue_put_one(const QueueDesk& desk, const unsigned char* bytes, uin
   MP_POINT("queue.written");
   q.in.store(pair_of(low(in) + room, high(in) + 1), memory_order_seq_cst);  // Q1
   MP_POINT("queue.put");
-  b.bytes += weight;
   if (references_in(record.meta) > 0) {
+    b.block_bytes += in_blocks;
     b.carriers++;
     set_flag(q, kDoubt, false);
   }
@@ -102,7 +98,7 @@ QueueResult queue_get_one(const QueueDesk& desk, unsigned char* out, uint32_t ro
   memcpy(out, &record, sizeof record);  // as it was checked: from here on nothing is read from the ring (R2)
   const Reference* references = references_of(out, record);
   const uint32_t count = references_in(record.meta);
-  const uint64_t weight = weight_of(desk.arena, record, references);
+  const uint64_t in_blocks = block_bytes(desk.arena, record, references);
   if (count > 0) {
     set_flag(q, kDoubt, true);
     if ((*failed = hold_each(desk.arena, desk.me, references, count))) return QueueResult::failed;
@@ -111,8 +107,8 @@ QueueResult queue_get_one(const QueueDesk& desk, unsigned char* out, uint32_t ro
   MP_POINT("queue.copied");
   q.out.store(pair_of(next, high(from) + 1), memory_order_seq_cst);  // Q1
   MP_POINT("queue.got");
-  b.bytes -= weight < b.bytes ? weight : b.bytes;
   if (count == 0) return QueueResult::done;
+  b.block_bytes -= in_blocks < b.block_bytes ? in_blocks : b.block_bytes;
   b.carriers--;
   for (uint32_t i = 0; i < count; i++) {
     const uint32_t index = references[i].index;

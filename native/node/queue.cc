@@ -157,12 +157,13 @@ napi_value shut(napi_env env, napi_callback_info info) {
 napi_value facts(napi_env env, napi_callback_info info) {
   Args<1> a(env, info);
   const QueueDesk desk = self(a.data).desk(to_uint32(env, a[0]));
-  const uint32_t length = queue_length(desk.queue.in.load(), desk.queue.out.load());
+  const uint64_t in = desk.queue.in.load(), out = desk.queue.out.load();
+  const uint32_t length = queue_length(in, out);
   napi_value list;
   napi_create_array_with_length(env, 6, &list);
   napi_set_element(env, list, 0, uint32(env, length));
   napi_set_element(env, list, 1, uint32(env, desk.block.max_items));
-  napi_set_element(env, list, 2, number(env, static_cast<double>(desk.block.bytes)));
+  napi_set_element(env, list, 2, number(env, static_cast<double>(queue_bytes(desk.block, in, out))));
   napi_set_element(env, list, 3, number(env, static_cast<double>(desk.block.max_bytes)));
   napi_set_element(env, list, 4, uint32(env, desk.queue.flags.load() & kShut));
   napi_set_element(env, list, 5, number(env, static_cast<double>(desk.block.units) * kUnit));

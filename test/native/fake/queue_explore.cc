@@ -234,7 +234,7 @@ void one(uint64_t seed) {
   for (uint32_t id = 0; id < kMost; id++)
     for (uint32_t i = 0; i < put[id]; i++) missing += !received[id][i];
   if (missing > kills() && !discarded) fail("more missing than have died");
-  if (ring.block.bytes != 0 || ring.block.carriers != 0) fail("an empty queue has bytes");
+  if (ring.block.block_bytes != 0 || ring.block.carriers != 0) fail("an empty queue has bytes");
   each_seat_now([&](Seat&) { seats++; });
   if (seats != 1 || monitor().waiting.peek() != 0) fail("a seat is left behind");
   if (!latch_is_free()) fail("the latch is left behind");

@@ -70,7 +70,7 @@ uint64_t look_at_all(OwnerId me, uint64_t kills) {
   must(queue_join(desk, nullptr, &lost) == QueueResult::done, "something is not dealt with");
   must(lost <= kills, "more messages are lost than processes died");
   shared->told_lost = lost;
-  must(desk.block.bytes == 0 && desk.block.carriers == 0, "an empty queue has bytes");
+  must(desk.block.block_bytes == 0 && desk.block.carriers == 0, "an empty queue has bytes");
   must(desk.queue.waiting == 0 && desk.queue.first_seat == seat && s.next == 0, "seats are left behind");
   const uint32_t keeper = desk.queue.flags >> 8;
   must(keeper == 0 || kept(tree, keeper) == 0, "an empty queue keeps something");

@@ -143,6 +143,9 @@ struct QueueGround : HeapGround {
   }
   QueueMonitor& queue() { return desk(keeper).queue; }
   QueueBlock& block() { return desk(keeper).block; }
+  uint64_t bytes() {
+    return queue_bytes(block(), desk(keeper).queue.in.load(), desk(keeper).queue.out.load());
+  }
   uint32_t number_kept() { return kept(arena, queue().flags >> 8); }
   uint32_t length() { return queue_length(queue().in, queue().out); }
 };

@@ -316,7 +316,7 @@ int main() {
     all.carried += s.carried, all.late += s.late, all.found += s.found;
   }
   CHECK(all.put == all.got && all.sent == all.received);
-  CHECK(d.block.bytes == 0 && d.block.carriers == 0 && g.number_kept() == 0);
+  CHECK(d.block.block_bytes == 0 && d.block.carriers == 0 && g.number_kept() == 0);
   CHECK(all.late > 0 && all.found > 0);
   const auto n = [](uint64_t v) { return static_cast<unsigned long long>(v); };
   printf("messages: %llu through a queue, %llu through a pipe, with %llu objects, of %d lives, all exact\n",

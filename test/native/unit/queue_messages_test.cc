@@ -73,7 +73,7 @@ TEST("queue: whoever dies at any step of get or done, join ends, and tells of on
     }
     CHECK(queue_join(a.desk, nullptr, &lost) == done);
     CHECK(lost == (still_there || strcmp(point, "queue.done_counted") == 0 ? 0 : 1));
-    CHECK(!alive(g.arena, r) && g.number_kept() == 0 && g.block().bytes == 0);
+    CHECK(!alive(g.arena, r) && g.number_kept() == 0 && g.block().block_bytes == 0);
   }
 }
 
@@ -160,7 +160,7 @@ TEST("queue: whoever dies at any step of a put, the message is there whole or no
     participants_sweep(g.arena);
     CHECK(alive(g.arena, *lock) == whole && (!whole || a.number() == 7));
     if (whole) close(g.arena, a.desk.me, lock->index);
-    CHECK(g.block().bytes == 0 && g.number_kept() == 0);
+    CHECK(g.block().block_bytes == 0 && g.number_kept() == 0);
     if (result == waits)
       CHECK(queue_get(a.desk, a.got, 0, 1, nullptr, nullptr, &a.units, &a.failed) == waits);
     queue_withdraw(a.desk, a.seat);

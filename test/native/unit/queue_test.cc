@@ -31,7 +31,7 @@ TEST("queue: messages come in order, whoever puts and gets") {
     CHECK(g.length() == put - got);
   }
   while (a.get() == done) got++;
-  CHECK(got == put && put > 1000 && g.block().bytes == 0);
+  CHECK(got == put && put > 1000 && g.block().block_bytes == 0);
 }
 
 TEST("queue: several with one call, as far as they go, are in it whole") {
@@ -66,7 +66,7 @@ TEST("queue: it holds maxsize messages, and max_bytes of them, but always one") 
   }
   CHECK(a.put(Letter(1000, 1)) == too_large);  // with its head
   CHECK(a.put(Letter(992, 1)) == done && a.put(Letter(4, 1)) == waits);
-  CHECK(g.block().bytes == 1000);
+  CHECK(g.bytes() == 1000);
 }
 
 TEST("queue: a record of a quarter of the ring is the longest") {
@@ -84,12 +84,12 @@ TEST("queue: the bytes of a message are also those of its parcels") {
   Guest a = g.sit();
   const uint32_t parcel = g.new_block(a.desk.me, kParcel, 6000);
   CHECK(a.put(Letter(6000, 0, {name_of(g.arena, parcel)}, true)) == done);
-  CHECK(g.block().bytes == 6000 + 2 * kUnit && g.block().carriers == 1);
+  CHECK(g.block().block_bytes == 6000 && g.bytes() == 6000 + 2 * kUnit && g.block().carriers == 1);
   const uint32_t second = g.new_block(a.desk.me, kParcel, 6000);
   CHECK(a.put(Letter(6000, 0, {name_of(g.arena, second)}, true)) == waits);
   const uint32_t third = g.new_block(a.desk.me, kParcel, 10'000);
   CHECK(a.put(Letter(10'000, 0, {name_of(g.arena, third)}, true)) == too_large);
-  CHECK(a.get() == done && g.block().bytes == 0 && g.block().carriers == 0);
+  CHECK(a.get() == done && g.block().block_bytes == 0 && g.block().carriers == 0);
 }
 
 TEST("queue: who waits for a message is notified in order, one for each, and by nobody else") {
@@ -222,7 +222,7 @@ TEST("queue: shut and discarded, nothing is left, and nothing is to be dealt wit
   if (holds(g.arena, b.desk.me, r.index)) close(g.arena, b.desk.me, r.index);
   CHECK(queue_join(a.desk, &a.seat, &lost) == waits);
   queue_shut(a.desk, true);
-  CHECK(g.length() == 0 && g.block().bytes == 0 && g.block().carriers == 0 && b.get() == shut);
+  CHECK(g.length() == 0 && g.block().block_bytes == 0 && g.block().carriers == 0 && b.get() == shut);
   CHECK(queue_join(a.desk, &a.seat, &lost) == waits && queue_done(b.desk, &b.seat) && a.notified());
   CHECK(queue_join(a.desk, &a.seat, &lost) == done && lost == 0 && !queue_done(b.desk, &b.seat));
   CHECK(census(g.arena).objects == before.objects && g.number_kept() == 0);
