@@ -4,6 +4,7 @@
  * Plain messages are written and read here, straight in shared memory. Those that refer to something (shared objects, parcels)
  * go through native code, which keeps what they refer to alive.
  */
+import { intBytes, isIntAt, isIntMessage, readInt, writeInt } from '../codec/int-message.js';
 import { Memory, padded } from '../codec/memory.js';
 import { ClosedError, MultiprocessingError } from '../errors.js';
 import { incoming, out } from '../message/buffers.js';
@@ -18,6 +19,8 @@ import { QueueResult } from '../native/message-binding.js';
 const { layout } = native;
 const { offsets } = layout;
 const unitBytes = 8;
+/** Of the record of an integer. */
+const intUnits = (headBytes + padded(intBytes)) / unitBytes;
 
 const messages = new MessageWriter();
 const reader = new MessageReader();
@@ -99,6 +102,7 @@ export class RingWriter {
 
   /** Puts a message, value or bytes; false if there is no room now. */
   put(value: unknown, isBytes: boolean, what: string): boolean {
+    if (writing === null && isIntMessage(value) && this.#putInt(value)) return true;
     beginWriting(this, what);
     try {
       if (!this.#place(value, isBytes, '')) return false;
@@ -133,6 +137,22 @@ export class RingWriter {
     } finally {
       this.#end();
     }
+  }
+
+  /** Puts an integer, if there seems to be room in one piece. */
+  #putInt(value: number): boolean {
+    const { units, memory } = this.ring;
+    const at = this.#tail & (units - 1);
+    if (units - ((this.#tail - this.#head) >>> 0) < intUnits || units - at < intUnits) return false;
+    const { ints } = memory;
+    ints[at * 2] = intBytes;
+    ints[at * 2 + 1] = 0;
+    writeInt(ints, at * 2 + 2, value);
+    this.#at = at;
+    this.#stop = at + intUnits;
+    this.#moved = intUnits;
+    this.#commit();
+    return true;
   }
 
   /** Puts a plain record as it is; false if there is no room now. */
@@ -324,6 +344,17 @@ export class RingReader {
   take(what: string): unknown {
     const at = this.#front();
     const its = this.#unitsAt(at);
+    const { ints } = this.ring.memory;
+    if (
+      its === intUnits &&
+      ints[at * 2] === intBytes &&
+      ints[at * 2 + 1] === 0 &&
+      isIntAt(ints, at * 2 + 2)
+    ) {
+      const value = readInt(ints, at * 2 + 2);
+      this.#tell((this.#head + its) | 0);
+      return value;
+    }
     if (its === 0) {
       this.#takeNative();
       return reader.read(incoming, 0, false, what);

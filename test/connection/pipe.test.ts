@@ -35,6 +35,22 @@ group('messages', () => {
     expect(got).toEqual([[], null, null, false, [true, true]]);
   });
 
+  test('integers of all sizes, and bytes that look like one', async () => {
+    const got = await runJson(`${head}
+      const [a, b] = mp.Pipe({ bytes: 4096 }), bad = [];
+      const all = [0, -0, 1, -1, 127, 128, -129, 65535, 65536, -65537, 2 ** 31 - 1, -(2 ** 31), 2 ** 31, 2 ** 53, 0.5, NaN];
+      for (let i = 0; i < 3000; i++) {
+        const v = i < all.length ? all[i] : (Math.imul(i, 2654435761) >>> (i % 31)) * (i % 3 ? 1 : -1);
+        a.sendSync(v); a.sendSync([v]);
+        const one = b.recvSync(), [other] = b.recvSync();
+        if (!Object.is(one, v) || !Object.is(other, v)) bad.push([v, one, other]);
+      }
+      const bytes = Buffer.from([0xb0, 6, 1, 0, 0, 0]);
+      a.sendBytesSync(bytes);
+      out([bad, b.recvBytesSync().equals(bytes)]);`);
+    expect(got).toEqual([[], true]);
+  });
+
   test('poll says what is there and takes nothing; parts of buffers are sent, and received into others', async () => {
     const got = await runJson(`${head}
       const [a, b] = mp.Pipe(), data = Buffer.from('0123456789');
