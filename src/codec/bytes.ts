@@ -21,9 +21,15 @@ export interface EncodedBytes {
   shared: Shareable[];
 }
 
-export function encodeToBytes(value: unknown, rootName: string): EncodedBytes {
+/** @param noFunctions why there may be no functions in the message, if there may not */
+export function encodeToBytes(
+  value: unknown,
+  rootName: string,
+  noFunctions: string | null = null,
+): EncodedBytes {
   const own = spare ?? { encoder: new Encoder(), memory: new Memory(new ArrayBuffer(firstSize)) };
   spare = null;
+  own.encoder.noFunctions = noFunctions;
   try {
     let { memory } = own;
     for (;;) {

@@ -23,6 +23,14 @@ export class Encoder {
     this.#writer.largeFrom = bytes;
   }
 
+  /** Why there may be no functions in a message; null: there may. */
+  get noFunctions(): string | null {
+    return this.#writer.noFunctions;
+  }
+  set noFunctions(why: string | null) {
+    this.#writer.noFunctions = why;
+  }
+
   /**
    * Writes `value` to [start, end) of memory; start is a multiple of 8. Returns where it ended, or -1 if it does not fit:
    * what is in [start, end) then means nothing. Throws ERR_MP_CLONE with the path of what cannot be cloned, e.g.

@@ -46,7 +46,8 @@ for (const name of [...viewNames, ...errorNames]) {
 }
 
 /** Prototypes of the program's and this package's classes. */
-const known = new WeakMap<object, 'instance' | 'shared' | 'unsure'>();
+const known = new WeakMap<object, Learned>();
+type Learned = 'instance' | 'shared' | 'refused' | 'platform' | 'unsure';
 
 export function kindOf(value: object): Kind {
   if (types.isProxy(value)) return 'refused'; // first: everything else would ask the proxy
@@ -57,22 +58,48 @@ export function kindOf(value: object): Kind {
   if (expected?.check(value) === true) return expected.kind;
   let kind = known.get(prototype);
   if (kind === undefined) known.set(prototype, (kind = learn(prototype)));
-  return kind === 'unsure' ? engineKind(value) : kind;
+  if (kind === 'unsure') return engineKind(value);
+  if (kind === 'platform') return platformKind(value);
+  return kind;
 }
 
-/** Objects of classes written in JavaScript down to Object are instances; those with native code among them can be anything. */
-function learn(prototype: object): 'instance' | 'shared' | 'unsure' {
+/**
+ * Objects of classes written in JavaScript down to Object are instances; those with native code among them can be anything.
+ * Between them are the classes of the web that Node has written in JavaScript: what is in their objects is no property.
+ */
+function learn(prototype: object): Learned {
   if (isShareable(prototype)) return 'shared';
   for (let p: object | null = prototype; p !== null; p = Object.getPrototypeOf(p) as object | null) {
     if (p === Object.prototype) break;
-    const make: unknown = Object.getOwnPropertyDescriptor(p, 'constructor')?.value;
-    if (typeof make === 'function' && Function.prototype.toString.call(make).endsWith('{ [native code] }'))
-      return 'unsure';
-    if (Object.getOwnPropertyDescriptor(p, Symbol.toStringTag)?.writable === false) return 'unsure';
-    if (types.isProxy(p) || p === DOMException.prototype || p === Blob.prototype || p === URL.prototype)
-      return 'unsure';
+    if (types.isProxy(p) || p === DOMException.prototype) return 'unsure';
+    if (isNative(p)) return 'unsure';
+    if (Object.getOwnPropertySymbols(p).some(({ description }) => nodesOwn.test(description ?? '')))
+      return 'refused';
+    if (Object.getOwnPropertyDescriptor(p, Symbol.toStringTag)?.writable === false) return 'platform';
   }
   return 'instance';
+}
+
+/** Node clones or transfers objects with these methods. It keeps for itself how. */
+const nodesOwn = /^messaging_(clone|transfer)_symbol$/;
+
+/** A prototype of a native class; or of none, as those of iterators, but with native methods. */
+function isNative(prototype: object): boolean {
+  const make: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+  if (typeof make === 'function') return isNativeCode(make);
+  return Object.values(Object.getOwnPropertyDescriptors(prototype)).some(
+    ({ value }) => typeof value === 'function' && isNativeCode(value),
+  );
+}
+
+function isNativeCode(fn: unknown): boolean {
+  return Function.prototype.toString.call(fn).endsWith('{ [native code] }');
+}
+
+/** What a program adds to such a class is copied. Nothing else would be: an empty object is no Headers. */
+function platformKind(value: object): Kind {
+  const kind = engineKind(value);
+  return kind === 'instance' && Object.keys(value).length === 0 ? 'refused' : kind;
 }
 
 function engineKind(value: object): Kind {
@@ -89,7 +116,8 @@ function engineKind(value: object): Kind {
   if (types.isNativeError(value)) return 'error';
   if (types.isSymbolObject(value)) return 'refused';
   if (types.isBoxedPrimitive(value)) return 'boxed';
-  return isRefused(value) || !serializes(value) ? 'refused' : 'instance';
+  if (value === process.env) return 'instance';
+  return isRefused(value) || !isCloned(value) ? 'refused' : 'instance';
 }
 
 /** What V8's serializer does not refuse although there is nothing in it to copy, and what it could not do justice. */
@@ -100,15 +128,26 @@ function isRefused(value: object): boolean {
     types.isKeyObject(value) ||
     types.isCryptoKey(value) ||
     types.isSharedArrayBuffer(value) ||
-    value instanceof Blob ||
-    value instanceof URL
+    value instanceof URL ||
+    isWasmModule(value)
   );
 }
 
-/** Only V8 knows all its kinds of objects. */
-function serializes(value: object): boolean {
+function isWasmModule(value: object): boolean {
+  if (typeof WebAssembly === 'undefined') return false;
+  try {
+    WebAssembly.Module.exports(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Only V8 knows all its kinds of objects, only Node which of its own it does not clone. */
+function isCloned(value: object): boolean {
   try {
     new Serializer().writeValue(value);
+    structuredClone(value);
     return true;
   } catch (error) {
     if (isStackOverflow(error)) throw error;

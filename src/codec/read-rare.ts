@@ -127,6 +127,7 @@ function readFunction(from: Reader): object {
   if (hash !== null && typeof hash !== 'string') throw damaged('a function is named by something else');
   const ref = { module, export: name, hash };
   const { around } = from;
+  from.hasFunctions = true;
   return from.foreign(() => (around.functionOf === undefined ? functionAtOnce(ref) : around.functionOf(ref)));
 }
 

@@ -12,6 +12,7 @@ import type { Bytes, Memory } from './memory.js';
 import { emptyRare, fillRare, readRare } from './read-rare.js';
 import { Shapes, type ValueSource } from './shapes.js';
 import { ShortStrings } from './short-strings.js';
+import { isThenable } from './thenable.js';
 
 /** Above this V8 makes `new Array(n)` a table of indices. */
 const longestAtOnce = 30_000_000;
@@ -27,6 +28,7 @@ interface Later {
 export class Reader implements ValueSource {
   around: Surroundings = nothing;
   isBusy = false;
+  hasFunctions = false;
   /** Whether nothing is left of the last message. */
   #isClean = true;
   /** Reservations of address space that resizable ArrayBuffers have taken. */
@@ -66,6 +68,7 @@ export class Reader implements ValueSource {
       for (let i = 0; i < this.#later.length; i++) this.#fill(this.#later[i]!);
       // Who keeps messages may round their lengths up.
       if (this.#end - this.#p >= 8) throw damaged('there is more than one value in it');
+      if (this.hasFunctions && isThenable(value)) throw damaged('who awaits it would call a function of its');
       return value;
     } catch (error) {
       throw this.#explained(error);
@@ -89,6 +92,7 @@ export class Reader implements ValueSource {
     this.#depth = 0;
     this.#foreign = undefined;
     this.resizables = 0;
+    this.hasFunctions = false;
     this.#isClean = true;
   }
 

@@ -8,22 +8,31 @@ export interface Culprit {
   holder?: unknown;
   /** What it is, in words, where its class does not tell. */
   what?: string;
+  /** Its path from the root, where that is known. */
+  at?: string;
+  why?: string;
   cause?: unknown;
 }
+
+const notCloned =
+  'it cannot be sent to another process. Payloads are copied as by structuredClone(); shared objects of multiproc may be ' +
+  'anywhere in them';
 
 export function cloneError(
   root: unknown,
   rootName: string,
   culprit: unknown,
-  { holder = culprit, what = describe(culprit), cause }: Culprit = {},
+  { holder = culprit, what = describe(culprit), at, why = notCloned, cause }: Culprit = {},
 ): MultiprocessingError {
   // A getter may make another one each time.
-  const at =
-    pathTo(root, (value) => Object.is(value, holder)) ?? pathTo(root, (value) => isAlike(value, culprit));
+  const path =
+    at ??
+    pathTo(root, (value) => Object.is(value, holder)) ??
+    pathTo(root, (value) => isAlike(value, culprit)) ??
+    '';
   return new MultiprocessingError(
     'ERR_MP_CLONE',
-    `${trim(`${rootName}${at ?? ''}`)} is ${what}: it cannot be sent to another process. ` +
-      'Payloads are copied as by structuredClone(); shared objects of multiproc may be anywhere in them',
+    `${trim(`${rootName}${path}`)} is ${what}: ${why}`,
     cause === undefined ? {} : { cause },
   );
 }
@@ -33,25 +42,35 @@ function isAlike(value: unknown, culprit: unknown): boolean {
   return typeof value !== 'object' || (value !== null && kindOf(value) === 'refused');
 }
 
+/** What lies in a value that a getter keeps to itself is not looked into. */
+function read(object: object, key: string): unknown {
+  try {
+    return Reflect.get(object, key);
+  } catch {
+    return undefined;
+  }
+}
+
 type Step = 'index' | 'key' | 'mapKey' | 'mapValue' | 'setItem';
 
 /** Calls back for all that structured clone would copy from inside a value, saying where it was. */
 function eachChild(value: object, visit: (child: unknown, step: Step, at: unknown) => void): void {
   const kind = kindOf(value);
-  const properties = value as Record<string, unknown>;
   if (kind === 'map') {
-    for (const [key, item] of value as Map<unknown, unknown>) {
+    Map.prototype.forEach.call(value, (item, key) => {
       visit(key, 'mapKey', key);
       visit(item, 'mapValue', key);
-    }
+    });
   } else if (kind === 'set') {
     let i = 0;
-    for (const item of value as Set<unknown>) visit(item, 'setItem', i++);
+    Set.prototype.forEach.call(value, (item) => {
+      visit(item, 'setItem', i++);
+    });
   } else if (kind === 'error') {
-    for (const key of ['cause', 'errors']) if (Object.hasOwn(value, key)) visit(properties[key], 'key', key);
+    for (const key of ['cause', 'errors']) if (Object.hasOwn(value, key)) visit(read(value, key), 'key', key);
   } else if (kind === 'instance' || kind === 'array') {
     for (const key of Object.keys(value))
-      visit(properties[key], kind === 'array' && /^\d+$/.test(key) ? 'index' : 'key', key);
+      visit(read(value, key), kind === 'array' && /^\d+$/.test(key) ? 'index' : 'key', key);
   }
 }
 
@@ -86,7 +105,7 @@ export function pathTo(root: unknown, matches: (value: unknown) => boolean): str
     if (matches(value)) {
       let path = '';
       for (let s = stop; s.parent !== null; s = s.parent) path = written(s.step, s.at) + path;
-      return path;
+      return shortened(path);
     }
     if (typeof value !== 'object' || value === null || seen.has(value)) continue;
     seen.add(value);
@@ -95,7 +114,18 @@ export function pathTo(root: unknown, matches: (value: unknown) => boolean): str
   return null;
 }
 
+/** Paths that are longer lose their middle. */
+const longestPath = 200;
+
+function shortened(path: string): string {
+  return path.length <= longestPath
+    ? path
+    : `${path.slice(0, longestPath / 2)}…${path.slice(-longestPath / 2)}`;
+}
+
+/** A path without a name for the root: `.a.b` is `a.b`, but `.get("a")` needs something to get it from. */
 function trim(path: string): string {
+  if (/^\.(keys|get|values)\(/.test(path)) return `value${path}`;
   return path.startsWith('.') ? path.slice(1) : path || 'the value';
 }
 
@@ -108,6 +138,6 @@ function describe(value: unknown): string {
   if (types.isArgumentsObject(value)) return 'an arguments object';
   const kind = Object.prototype.toString.call(value).slice(8, -1);
   const { constructor: type } = value as { constructor?: { name?: string } };
-  const name = kind === 'Object' ? (type?.name ?? kind) : kind;
+  const name = kind === 'Object' ? type?.name || kind : kind;
   return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`;
 }

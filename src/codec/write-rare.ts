@@ -1,5 +1,7 @@
 /** Writing what is met less often than plain objects and arrays. */
 import { types } from 'node:util';
+import { MultiprocessingError } from '../errors.js';
+import { type FunctionRef, referenceTo } from '../transfer/function-ref.js';
 import type { Shareable } from '../transfer/handle.js';
 import * as f from './format.js';
 import { kindOf } from './kinds.js';
@@ -63,6 +65,22 @@ export function writeRare(to: Writer, object: object): void {
   }
 }
 
+/** By reference: which module exports it under which name. */
+export function writeFunction(to: Writer, fn: object): void {
+  if (to.noFunctions !== null) throw to.refusal(fn, { why: to.noFunctions });
+  to.hasFunctions = true;
+  let ref: FunctionRef;
+  try {
+    ref = referenceTo(fn);
+  } catch (cause) {
+    throw cause instanceof MultiprocessingError ? to.refusal(fn, { cause }) : cause;
+  }
+  to.u8(f.tFunction);
+  to.value(ref.module);
+  to.value(ref.export);
+  to.value(ref.hash);
+}
+
 /** What is in it now: getters further inside could change it meanwhile. */
 function writeMap(to: Writer, map: Map<unknown, unknown>): void {
   const entries: unknown[] = [];
@@ -87,23 +105,31 @@ function unboxed(object: object): unknown {
   return BigInt.prototype.valueOf.call(object);
 }
 
-/** An error's name may be anything. */
-function nameOf({ name }: { name: unknown }): string {
-  return String(name);
+/** An error's name and message may be anything. */
+function textOf(to: Writer, error: Error, key: 'name' | 'message', value: unknown): string {
+  if (typeof value === 'symbol') throw to.refusal(error, { what: `an error whose ${key} is a symbol` });
+  return String(value);
+}
+
+/** A property of its own. What a getter gives is none of the error's data. */
+function dataOf(error: Error, key: string): PropertyDescriptor | undefined {
+  const property = Object.getOwnPropertyDescriptor(error, key);
+  return property !== undefined && 'value' in property ? property : undefined;
 }
 
 /** As structured clone does, with its cause also where that drops it, and an AggregateError as what it is. */
 function writeError(to: Writer, error: Error): void {
-  const name = nameOf(error);
+  const name = textOf(to, error, 'name', error.name);
   const errorClass = Math.max(0, (f.errorNames as readonly string[]).indexOf(name));
   to.inside(
     error,
     f.tError,
     () => {
+      const property = dataOf(error, 'message');
+      const message = property && textOf(to, error, 'message', property.value);
       const { stack } = error as { stack?: unknown };
-      const message = Object.getOwnPropertyDescriptor(error, 'message');
-      const cause = Object.getOwnPropertyDescriptor(error, 'cause');
-      const errors = name === 'AggregateError' ? Object.getOwnPropertyDescriptor(error, 'errors') : undefined;
+      const cause = dataOf(error, 'cause');
+      const errors = name === 'AggregateError' ? dataOf(error, 'errors') : undefined;
       to.u8(f.tError);
       to.u8(errorClass);
       to.u8(
@@ -112,7 +138,7 @@ function writeError(to: Writer, error: Error): void {
           (cause === undefined ? 0 : f.errorHas.cause) |
           (errors === undefined ? 0 : f.errorHas.errors),
       );
-      if (message !== undefined) to.value(String(message.value));
+      if (message !== undefined) to.value(message);
       if (typeof stack === 'string') to.value(stack);
       if (cause !== undefined) to.value(cause.value);
       if (errors !== undefined) to.value(errors.value);

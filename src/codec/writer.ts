@@ -6,18 +6,26 @@
  */
 import { types } from 'node:util';
 import { MultiprocessingError } from '../errors.js';
-import { referenceTo, type FunctionRef } from '../transfer/function-ref.js';
 import type { Shareable } from '../transfer/handle.js';
-import { isIndex, mayHaveNames, namesOf } from './array-names.js';
+import { mayHaveNames } from './array-names.js';
 import * as f from './format.js';
 import { KeyTrie, notLatin1, type KeyNode } from './key-trie.js';
 import type { Bytes, Memory } from './memory.js';
 import { Met } from './met.js';
 import { cloneError, type Culprit } from './refusal.js';
-import { writeRare } from './write-rare.js';
+import { isThenable } from './thenable.js';
+import { hiddenElements, writeElements, writeNames } from './write-array.js';
+import { checkListed, type Listed } from './write-bytes.js';
+import { writeFunction, writeRare } from './write-rare.js';
 
 /** Thrown where a message does not fit, and caught here. One for all: making an error takes longer than most messages. */
 const full = new Error('The message does not fit');
+
+const callable: Culprit = {
+  at: '.then',
+  what: 'a function',
+  why: 'who awaits the message would take it for a promise, and call that. Send it under another name',
+};
 
 const { isProxy, isArgumentsObject } = types;
 const { getPrototypeOf, prototype: objectPrototype } = Object;
@@ -26,7 +34,13 @@ export class Writer {
   largeFrom = Infinity;
   readonly shared: Shareable[] = [];
   readonly large: Uint8Array[] = [];
-  resizables = 0;
+  /** What is in `large`, in its order. */
+  readonly listed: Listed[] = [];
+  /** The resizable ArrayBuffers in the message, and how long they were. */
+  readonly resizables = new Map<ArrayBufferLike, number>();
+  /** Why there may be no functions in a message; null: there may. */
+  noFunctions: string | null = null;
+  hasFunctions = false;
   #memory!: Memory;
   #bytes!: Bytes;
   #view!: DataView;
@@ -36,6 +50,7 @@ export class Writer {
   #rootName = '';
   #depth = 0;
   #isGraph = false;
+  #hasHidden = false;
   #isBusy = false;
   /** Whether nothing is left of the last message. */
   #isClean = true;
@@ -66,11 +81,17 @@ export class Writer {
     try {
       this.value(value);
       for (let i = 0; i < this.#later.length; i++) this.#object(this.#later[i]!);
+      if (this.listed.length > 0) checkListed(this);
+      if (this.hasFunctions && isThenable(value)) throw this.refusal(value, callable);
       this.#bytes[start] = this.#isGraph ? f.graph : f.tree;
       return this.#p;
     } catch (error) {
       if (error === full) return -1;
-      throw error;
+      if (error !== hiddenElements) throw error;
+      this.#forget();
+      this.shared.length = this.large.length = 0;
+      this.#hasHidden = true;
+      return this.message(value, memory, start, end, rootName);
     } finally {
       this.#isBusy = false;
       this.#forget(); // at the end of the stack this may fail: then the next message does it
@@ -83,7 +104,10 @@ export class Writer {
     if (this.#later.length > 0) this.#later = [];
     this.#depth = 0;
     this.#isGraph = false;
-    this.resizables = 0;
+    this.hasFunctions = false;
+    this.#hasHidden = false;
+    if (this.listed.length > 0) this.listed.length = 0;
+    if (this.resizables.size > 0) this.resizables.clear();
     this.#isClean = true;
   }
 
@@ -96,7 +120,7 @@ export class Writer {
     } else if (typeof v === 'boolean') this.u8(v ? f.tTrue : f.tFalse);
     else if (v === undefined) this.u8(f.tUndefined);
     else if (typeof v === 'bigint') this.#bigint(v);
-    else if (typeof v === 'function') this.#function(v);
+    else if (typeof v === 'function') writeFunction(this, v);
     else throw this.refusal(v);
   }
 
@@ -118,6 +142,20 @@ export class Writer {
   raw(bytes: Uint8Array): void {
     const p = this.#claim(bytes.length);
     this.#bytes.set(bytes, p);
+  }
+
+  /** Room for a u32, which settle() fills. */
+  reserve(): number {
+    return this.#claim(4);
+  }
+
+  settle(at: number, n: number): void {
+    this.#view.setUint32(at, n, true);
+  }
+
+  /** Says of the array whose tag is there that properties follow its elements. */
+  setNamed(tagAt: number): void {
+    this.#bytes[tagAt]! |= f.named;
   }
 
   /** Whether an object was in this message before: then that is said, and there is no more to write. */
@@ -214,19 +252,6 @@ export class Writer {
     }
   }
 
-  #function(v: object): void {
-    let ref: FunctionRef;
-    try {
-      ref = referenceTo(v);
-    } catch (cause) {
-      throw cause instanceof MultiprocessingError ? this.refusal(v, { cause }) : cause;
-    }
-    this.u8(f.tFunction);
-    this.#string(ref.module);
-    this.#string(ref.export);
-    this.value(ref.hash);
-  }
-
   #object(v: object): void {
     if (isProxy(v)) throw this.refusal(v);
     const isArray = Array.isArray(v);
@@ -306,53 +331,26 @@ export class Writer {
   #array(array: unknown[]): void {
     const n = array.length;
     const p = this.#p;
-    if (n >= f.packedFrom && typeof array[0] === 'number' && this.#packed(array, n)) {
-      if (mayHaveNames(array)) this.#names(p, array);
+    if (n >= f.packedFrom && typeof array[0] === 'number' && !this.#hasHidden && this.#packed(array, n)) {
+      if (mayHaveNames(array)) writeNames(this, p, array, n);
       return;
     }
     this.#claim(5);
     this.#bytes[p] = f.tArray;
     this.#view.setUint32(p + 1, n, true);
-    let hasHoles = false;
-    for (let i = 0; i < n; i++) {
-      const item = array[i];
-      if (item === undefined && !(i in array)) {
-        this.#afterHole(array, i);
-        hasHoles = true;
-        break;
+    let dense = 0;
+    if (!this.#hasHidden) {
+      for (; dense < n; dense++) {
+        const item = array[dense];
+        if (item === undefined && !(dense in array)) break;
+        this.value(item);
       }
-      this.value(item);
     }
-    if (hasHoles || mayHaveNames(array)) this.#names(p, array);
-  }
-
-  /** The elements from `from` on, of which there may be few. */
-  #afterHole(array: unknown[], from: number): void {
-    this.u8(f.tHoles);
-    const countAt = this.#claim(4);
-    let count = 0;
-    for (const key of Object.keys(array)) {
-      if (!isIndex(key) || Number(key) < from || !Object.hasOwn(array, key)) continue;
-      this.u32(Number(key));
-      this.value(array[Number(key)]);
-      count++;
+    if (dense < n) {
+      this.u8(f.tHoles);
+      writeElements(this, array, dense);
     }
-    this.#view.setUint32(countAt, count, true);
-  }
-
-  #names(tagAt: number, array: unknown[]): void {
-    const names = namesOf(array);
-    if (names.length === 0) return;
-    this.#bytes[tagAt]! |= f.named;
-    const countAt = this.#claim(4);
-    let count = 0;
-    for (const name of names) {
-      if (!Object.hasOwn(array, name)) continue;
-      this.#string(name);
-      this.value((array as unknown as Record<string, unknown>)[name]);
-      count++;
-    }
-    this.#view.setUint32(countAt, count, true);
+    if (dense < n || mayHaveNames(array)) writeNames(this, p, array, dense);
   }
 
   /** Writes an array of numbers only. False if it is none; nothing has been written then. */

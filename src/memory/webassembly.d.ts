@@ -1,4 +1,4 @@
-/** The little of WebAssembly's API that words.ts uses; TypeScript has it in the DOM's types only. */
+/** The little of WebAssembly's API that is used here; TypeScript has it in the DOM's types only. */
 declare namespace WebAssembly {
   class Memory {
     constructor(descriptor: { initial: number; maximum: number });
@@ -6,6 +6,7 @@ declare namespace WebAssembly {
   }
   class Module {
     constructor(bytes: Uint8Array<ArrayBuffer>);
+    static exports(module: Module): unknown[];
   }
   class Instance {
     constructor(module: Module, imports: Record<string, Record<string, unknown>>);

@@ -243,7 +243,7 @@ function copyOf(slot: number, bytes: number, what: string): ArrayBuffer {
 function newBuffer(bytes: number, what: string): ArrayBuffer {
   try {
     if (bytes > constants.MAX_LENGTH) return new ArrayBuffer(bytes);
-    return Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer;
+    return Buffer.allocUnsafeSlow(bytes).buffer;
   } catch (cause) {
     throw new MultiprocessingError(
       'ERR_MP_MEMORY',

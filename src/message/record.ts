@@ -4,7 +4,7 @@
 export const meta = { wrap: 1, rawBytes: 2, inParcel: 4, handles: 8 } as const;
 export const largeShift = 4;
 export const referencesShift = 18;
-/** How many of either a record can have. */
+/** How many of either can be said. There is room for fewer. */
 export const countMax = (1 << 14) - 1;
 
 /** Bytes of a record before its payload, and of each reference behind it. */

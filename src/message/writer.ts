@@ -14,7 +14,6 @@ import { native } from '../native/load.js';
 import { type Handle, toHandle } from '../transfer/handle.js';
 import { blockBehind } from './blocks.js';
 import {
-  countMax,
   headBytes,
   largeFrom,
   largeShift,
@@ -55,7 +54,7 @@ export class MessageWriter {
       return ends;
     }
     if (stop < 0 && end - start < room) return -1;
-    return this.#writeRest(value, memory, start, end, end - start < room, stop, rootName);
+    return this.#writeRest(value, memory, start, end, room, stop, rootName);
   }
 
   /** The same for bytes as they are. */
@@ -95,7 +94,7 @@ export class MessageWriter {
     memory: Memory,
     start: number,
     end: number,
-    narrow: boolean,
+    room: number,
     stop: number,
     rootName: string,
   ): number {
@@ -103,12 +102,13 @@ export class MessageWriter {
       const at = start + headBytes;
       const main = stop < 0 ? this.#encodeSpaciously(value, rootName) : memory.bytes.subarray(at, stop);
       const { shared, large } = this.#encoder;
-      if (shared.length > countMax || large.length >= countMax) throw tooMany(rootName);
+      const most = Math.floor((room - headBytes) / referenceBytes) - 1; // one is for a parcel
+      if (shared.length + large.length > most) throw tooMany(rootName, shared.length + large.length, most);
       const handles = shared.map((object) => object[toHandle]());
       const blocks = large.map((bytes) => this.#block(bytes));
       const slots: number[] = [];
       for (const handle of handles) slotsOf(handle, slots);
-      if (slots.length > countMax) throw tooMany(rootName);
+      if (blocks.length + slots.length > most) throw tooMany(rootName, blocks.length + slots.length, most);
       this.#slots.push(...slots);
       const list = handles.length > 0 ? encodeToBytes(handles, rootName).bytes : null;
       const length = list === null ? main.length : padded(main.length) + padded(list.length) + trailerBytes;
@@ -116,7 +116,6 @@ export class MessageWriter {
       const behind = (blocks.length + slots.length) * referenceBytes;
       const fits = stop >= 0 && at + padded(length) + behind <= end;
       if (!fits && at + referenceBytes + behind > end) {
-        if (!narrow) throw tooMany(rootName);
         this.settle();
         return -1;
       }
@@ -218,10 +217,11 @@ function tooLong(what: string, cause?: unknown): MultiprocessingError {
   );
 }
 
-function tooMany(rootName: string): MultiprocessingError {
+function tooMany(rootName: string, count: number, most: number): MultiprocessingError {
   return new MultiprocessingError(
     'ERR_MP_CLONE',
-    `${rootName || 'the value'} has more than ${countMax} shared objects or large arrays in it: send it in parts`,
+    `${rootName || 'the value'} has ${count} references to shared objects and large arrays in it (one to each, several to a ` +
+      `queue or a pipe's end), where a message has room for ${most}: send it in parts`,
   );
 }
 

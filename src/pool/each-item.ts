@@ -10,12 +10,14 @@ export function eachItem(
   const results = new Array<unknown>(length);
   for (let i = 0; i < length; i++) {
     let value: unknown;
+    let isLater: boolean;
     try {
       value = fn(items[i]);
+      isLater = isThenable(value);
     } catch (error) {
       throw new ItemError(i, error);
     }
-    if (isThenable(value)) return eachLater(items, fn, results, i, value, concurrency);
+    if (isLater) return eachLater(items, fn, results, i, value as PromiseLike<unknown>, concurrency);
     results[i] = value;
   }
   return results;
@@ -57,6 +59,12 @@ async function eachLater(
 export class ItemError extends Error {
   readonly item: number;
   readonly error: unknown;
+  readonly #brand = true;
+
+  /** Whatever a task throws can be asked: not even a Proxy notices. */
+  static is(value: unknown): value is ItemError {
+    return typeof value === 'object' && value !== null && #brand in value;
+  }
 
   constructor(item: number, error: unknown) {
     super(`item ${item}`);

@@ -7,7 +7,7 @@ import { How } from '../native/message-binding.js';
 import { whileImporting } from '../process/current.js';
 import { waitInLine } from '../sync/wait-line.js';
 import { encode } from '../transfer/codec.js';
-import { takeApart } from '../transfer/error-transfer.js';
+import { inWords, takeApart } from '../transfer/error-transfer.js';
 import type { FunctionRef } from '../transfer/function-ref.js';
 import { resolveFunction } from '../transfer/function-resolve.js';
 import { Board, callFunction, callKind, CallKind, numberMask, ResultKind } from './board.js';
@@ -217,14 +217,16 @@ class PoolWorker {
     }
     this.#current = n;
     let value: unknown;
+    let isLater: boolean;
     try {
       value = this.#call(n, call, args);
+      isLater = isThenable(value);
     } catch (error) {
       this.#current = -1;
       this.#fail(n, error);
       return;
     }
-    if (isThenable(value)) {
+    if (isLater) {
       this.#runLater(n, () => value);
       return;
     }
@@ -298,9 +300,14 @@ class PoolWorker {
   }
 
   #fail(n: number, error: unknown, began = 0): void {
-    const item = error instanceof ItemError ? error : null;
-    const thrown = takeApart(item === null ? error : item.error);
-    this.#put(n, ResultKind.threw, { thrown, item: item?.item ?? -1 }, 'error', began);
+    const isItems = ItemError.is(error);
+    const item = isItems ? error.item : -1;
+    const reason = isItems ? error.error : error;
+    try {
+      this.#put(n, ResultKind.threw, { thrown: takeApart(reason), item }, 'error', began);
+    } catch {
+      this.#put(n, ResultKind.threw, { thrown: inWords(reason), item }, 'error', began);
+    }
   }
 
   #say(saying: Saying): void {
@@ -317,7 +324,7 @@ class PoolWorker {
       put = this.#unsent === 0 && this.#tasks.put(value, false, what);
     } catch (error) {
       // As the path of what cannot be cloned begins with its name only here.
-      if ((error as { code?: unknown }).code === 'ERR_MP_CLONE') encode(value, rootName);
+      if ((error as { code?: unknown } | null)?.code === 'ERR_MP_CLONE') encode(value, rootName);
       throw error;
     }
     if (!put) {

@@ -4,7 +4,7 @@ import { MultiprocessingError, ProcessError } from '../errors.js';
 import { setEnvironmentName } from '../memory/arena.js';
 import { native } from '../native/load.js';
 import { decode, encode, type Encoded, Received } from '../transfer/codec.js';
-import { takeApart } from '../transfer/error-transfer.js';
+import { inWords, takeApart } from '../transfer/error-transfer.js';
 import { preloadModule, resolveFunction } from '../transfer/function-resolve.js';
 import type { FunctionRef } from '../transfer/function-ref.js';
 import { grant } from '../transfer/handle.js';
@@ -127,11 +127,13 @@ export class Work {
   }
 
   #publish(error: unknown): void {
-    if (this.#settled) return;
-    try {
-      this.#settle(encode(takeApart(error), 'error'), letterState.threw);
-    } catch {
-      // The letter cannot be written (no memory). The parent learns from the exit code.
+    for (const take of [takeApart, inWords]) {
+      if (this.#settled) return;
+      try {
+        this.#settle(encode(take(error), 'error'), letterState.threw);
+      } catch {
+        // If the letter cannot be written at all (no memory), the parent learns from the exit code.
+      }
     }
   }
 

@@ -22,32 +22,55 @@ export interface ErrorParts {
   properties: [key: string, value: Thrown][];
 }
 
-/** Takes a thrown value apart. What in it cannot be cloned becomes the text util.inspect() gives. Never throws. */
-export function takeApart(thrown: unknown, seen = new Map<object, ErrorParts>()): Thrown {
+/** Causes of causes up to here: both sides recurse. */
+const deepestCause = 100;
+const unreadable = '(cannot be read)';
+
+/**
+ * Takes a thrown value apart. What in it cannot be cloned becomes the text util.inspect() gives. Never throws, whatever the
+ * getters in it do; only who encodes the result may find that they have another answer now, and takes inWords().
+ */
+export function takeApart(thrown: unknown, seen = new Map<object, ErrorParts>(), depth = 0): Thrown {
   if (!isError(thrown)) return { kind: 'value', value: cloneable(thrown) };
   const known = seen.get(thrown);
   if (known !== undefined) return { kind: 'error', error: known };
-  const parts: ErrorParts = {
-    classes: classNames(thrown),
-    name: text(() => thrown.name),
-    message: text(() => thrown.message),
-    stack: typeof thrown.stack === 'string' ? thrown.stack : undefined,
-    ownName: Object.hasOwn(thrown, 'name'),
+  if (depth > deepestCause) return inWords(thrown);
+  const parts = shallowParts(thrown);
+  seen.set(thrown, parts);
+  const inner = (value: unknown): Thrown => takeApart(value, seen, depth + 1);
+  const own = (key: string): boolean => attempt(() => Object.hasOwn(thrown, key), false);
+  if (own('cause')) parts.cause = inner(attempt(() => thrown.cause, unreadable));
+  if (own('errors')) {
+    const errors = attempt(() => Array.from((thrown as AggregateError).errors as unknown[]), null);
+    parts.errors = errors?.map(inner) ?? null;
+  }
+  for (const key of attempt(() => Object.keys(thrown), [])) {
+    if (['name', 'message', 'stack', 'cause', 'errors'].includes(key)) continue;
+    const value: unknown = attempt<unknown>(() => Reflect.get(thrown, key), unreadable);
+    if (typeof value !== 'function') parts.properties.push([key, inner(value)]);
+  }
+  return { kind: 'error', error: parts };
+}
+
+/** Only its class, and the texts that it consists of. */
+export function inWords(thrown: unknown): Thrown {
+  return isError(thrown)
+    ? { kind: 'error', error: shallowParts(thrown) }
+    : { kind: 'value', value: attempt(() => inspect(thrown), unreadable) };
+}
+
+function shallowParts(error: Error): ErrorParts {
+  const stack: unknown = attempt(() => error.stack, undefined);
+  return {
+    classes: attempt(() => classNames(error), []),
+    name: attempt(() => String(error.name as unknown), 'Error'),
+    message: attempt(() => String(error.message as unknown), unreadable),
+    stack: typeof stack === 'string' ? stack : undefined,
+    ownName: attempt(() => Object.hasOwn(error, 'name'), false),
     cause: null,
     errors: null,
     properties: [],
   };
-  seen.set(thrown, parts);
-  if (Object.hasOwn(thrown, 'cause')) parts.cause = takeApart(thrown.cause, seen);
-  const { errors } = thrown as { errors?: unknown };
-  if (Object.hasOwn(thrown, 'errors') && Array.isArray(errors))
-    parts.errors = errors.map((e) => takeApart(e, seen));
-  for (const key of Object.keys(thrown)) {
-    if (['name', 'message', 'stack', 'cause', 'errors'].includes(key)) continue;
-    const value: unknown = Reflect.get(thrown, key);
-    if (typeof value !== 'function') parts.properties.push([key, takeApart(value, seen)]);
-  }
-  return { kind: 'error', error: parts };
 }
 
 /** Puts a thrown value together again. `findClass` looks for classes of the program by name. Never throws. */
@@ -123,14 +146,16 @@ function asErrorClass(value: unknown): ErrorClass | null {
 }
 
 function isError(value: unknown): value is Error {
-  return types.isNativeError(value) || value instanceof Error;
+  return types.isNativeError(value) || attempt(() => value instanceof Error, false);
 }
 
 function classNames(error: Error): string[] {
   const names: string[] = [];
   for (let p: unknown = Object.getPrototypeOf(error); p !== null; p = Object.getPrototypeOf(p)) {
     const constructor: unknown = Object.getOwnPropertyDescriptor(p, 'constructor')?.value;
-    if (typeof constructor === 'function' && constructor !== Object) names.push(constructor.name);
+    if (typeof constructor !== 'function' || constructor === Object) continue;
+    const { name } = constructor as { name: unknown };
+    names.push(String(name));
   }
   return names;
 }
@@ -140,15 +165,16 @@ function cloneable(value: unknown): unknown {
     encode(value, 'thrown');
     return value;
   } catch {
-    return inspect(value);
+    return attempt(() => inspect(value), unreadable);
   }
 }
 
-function text(read: () => unknown): string {
+/** What a look at the error gives, or something else: it may be a Proxy, or have getters that throw. */
+function attempt<T>(look: () => T, otherwise: T): T {
   try {
-    return String(read());
+    return look();
   } catch {
-    return '';
+    return otherwise;
   }
 }
 

@@ -60,6 +60,18 @@ test('arrays keep their holes and their other properties', async () => {
   expect(got).toEqual([[], true]);
 });
 
+test('elements that are not enumerable are not copied', async () => {
+  const got = await runJson(`${head}
+    const hide = (array, i) => Object.defineProperty(array, i, { enumerable: false });
+    const shared = { a: 1 }, ints = Array.from({ length: 100 }, (_, i) => i);
+    const all = [hide([1, 2, 3], 1), hide([1, 2, 3], 2), hide([1], 0), Object.assign(hide([1, 2, 3], 0), { x: 1 }), hide([...ints], 5), Object.assign(hide([...ints], 99), { x: 'y' }), hide(['a', 'b', , 'd'], 0),
+      [shared, hide([shared, shared, { shared }], 0), shared, [[], [1, 2], ints.map(String)]], { list: hide([{ b: 2 }, 2], 1) }];
+    const wrong = all.filter((v) => { const r = round(v), e = structuredClone(v); return !same(r, e) || !same(Object.keys(r), Object.keys(e)); });
+    const r = round(all[7]);
+    out([wrong.length, r[0] === r[1][1] && r[0] === r[2] && r[1][2].shared === r[0], round(all[0])]);`);
+  expect(got).toEqual([0, true, [1, null, 3]]);
+});
+
 test('classes of the language arrive as themselves, their subclasses as those', async () => {
   const got = await runJson(`${head}
     class M extends Map {} class S extends Set { *[Symbol.iterator]() {} } class D extends Date {} class U extends Uint8Array {} class N extends Number {}
@@ -92,6 +104,19 @@ test('errors keep class, message, stack and cause, and an AggregateError its err
   expect(got).toEqual([
     ...[true, 'outer', true, true, 'inner', [], false, true, true, 'text', true],
     ...[[true, 'AbortError', 'gone', 20], 'Error', false, ['text', null], 10],
+  ]);
+});
+
+test('what an error only says through getters is left out, and symbols in it are refused', async () => {
+  const got = await runJson(`${head}
+    const define = (e, key, property) => (e.stack, Object.defineProperty(e, key, property));
+    const all = [define(new Error('x'), 'message', { get: () => 'from a getter' }), define(new Error('x'), 'cause', { get: () => 1 }), define(new RangeError('x'), 'name', { get: () => 'TypeError' })];
+    const wrong = all.filter((v) => { const r = round(v), e = structuredClone(v); return !same(r, e) || !same(Object.getOwnPropertyNames(r).sort(), Object.getOwnPropertyNames(e).sort()); });
+    out([wrong.length, ...['message', 'name'].map((key) => refusal({ e: define(new Error('x'), key, { value: Symbol('s') }) }, 'v'))]);`);
+  expect(got).toEqual([
+    0,
+    'v.e is an error whose message is a symbol',
+    'v.e is an error whose name is a symbol',
   ]);
 });
 
@@ -152,6 +177,29 @@ test('large bytes go beside the message, once each', async () => {
   expect(got).toEqual([0, [2000, 5000], true, true, 5000, true, 7, true, 'ERR_MP_DAMAGED', 'ERR_MP_DAMAGED']);
 });
 
+test('bytes that a getter changes after they were looked at are an error of their sender', async () => {
+  const got = await runJson(`${head}
+    const encoder = new Encoder(), memory = new Memory(new ArrayBuffer(8192));
+    encoder.largeFrom = 1000;
+    const attempt = (value) => { try { return encoder.encode(value, memory, 0, 8192, 'v'), 'none'; } catch (e) { return e.code + ' ' + e.message.split(':')[0]; } };
+    const detach = (u) => structuredClone(u, { transfer: [u.buffer] });
+    const large = new Uint8Array(2000), whole = new ArrayBuffer(2000), plain = Buffer.from(new ArrayBuffer(2000)), filled = new Uint8Array(2000);
+    const resizable = (n) => new Uint8Array(new ArrayBuffer(n, { maxByteLength: 8000 }));
+    const [grows, shrinks, small] = [resizable(2000), resizable(2000), resizable(100)];
+    out([
+      attempt({ large, get x() { return detach(large), 1; } }), attempt([{ get x() { return 1; } }, whole, { get x() { return whole.byteLength && detach({ buffer: whole }), 1; } }]),
+      attempt(new Map([['k', plain], ['l', { get x() { return detach(plain), 1; } }]])), attempt({ grows, get x() { return grows.buffer.resize(4000), 1; } }), attempt({ shrinks, get x() { return shrinks.buffer.resize(10), 1; } }),
+      attempt({ small, get x() { return small.buffer.resize(200), 1; }, get again() { return new Uint8Array(small.buffer, 150); } }),
+      attempt({ filled, get x() { return filled.fill(1), 1; } }), attempt({ a: 1 }),
+    ]);`);
+  const changed = 'is of another length than it was when it was first looked at';
+  expect(got).toEqual([
+    ...['v.large', 'v[1]', 'v.get("k")', 'v.grows', 'v.shrinks'].map((at) => `ERR_MP_CLONE ${at} ${changed}`),
+    expect.stringMatching(`^ERR_MP_CLONE v.* ${changed}`),
+    ...['none', 'none'],
+  ]);
+});
+
 test('shared objects are listed, in and out', async () => {
   const got = await runJson(`${head}
     class Shared { [toHandle]() {} }
@@ -180,7 +228,7 @@ test('what cannot be cloned is named by its path', async () => {
       refusal([(function () { return arguments; })(1)]), refusal([new Intl.NumberFormat()]), refusal({ a: [].values() }, 'v'), refusal([view]), refusal([detached]), refusal(sparse, 'v'),
       refusal([Foo.resolve(1)]), refusal([Object(Symbol())]), refusal([new Error('e', { cause: [() => {}] })]), refusal([names]), refusal(new Map([[5n, () => {}]]), 'm'),
       refusal({ get f() { return () => {}; } }, 'v'), refusal([new URL('http://x')]), refusal([new Proxy([], {})]), refusal([new Proxy(() => {}, {})]),
-      refusal(deep, 'v') === 'v' + '[0]'.repeat(1000) + ' is a symbol', refusal([new FinalizationRegistry(() => {})]), refusal([{ a: Buffer.from(new SharedArrayBuffer(8)) }]),
+      refusal(deep, 'v'), refusal(new Map([['f', Symbol()]]), ''), refusal([new Set([Symbol()])], ''), refusal({ get: Symbol() }, ''), refusal({ ['k'.repeat(1e6)]: Symbol() }, 'v').length, refusal([new FinalizationRegistry(() => {})]), refusal([{ a: Buffer.from(new SharedArrayBuffer(8)) }]),
     ]);`);
   expect(got).toEqual([
     'args[0] is an arguments object',
@@ -198,10 +246,40 @@ test('what cannot be cloned is named by its path', async () => {
     'args[0] is a URL',
     'args[0] is a Proxy',
     'args[0] is a Proxy',
-    true,
+    `v${'[0]'.repeat(33)}[…]${'[0]'.repeat(33)} is a symbol`,
+    'value.get("f") is a symbol',
+    '[0].values(0) is a symbol',
+    'get is a symbol',
+    214,
     'args[0] is a FinalizationRegistry',
     'args[0].a is a SharedArrayBuffer',
   ]);
+});
+
+const module = '[0, 97, 115, 109, 1, 0, 0, 0]';
+
+test('objects whose content is no property are refused, never empty', async () => {
+  const got = await runJson(`${head}
+    import { createSecretKey, subtle } from 'node:crypto';
+    import { BlockList } from 'node:net';
+    import { createHistogram } from 'node:perf_hooks';
+    import { createContext, Script } from 'node:vm';
+    import { MessageChannel } from 'node:worker_threads';
+    const module = new WebAssembly.Module(new Uint8Array(${module}));
+    const { port1, port2 } = new MessageChannel();
+    const all = [
+      module, Object.assign(new (class extends WebAssembly.Module {})(new Uint8Array(${module})), { x: 1 }), new WebAssembly.Instance(module), new WebAssembly.Memory({ initial: 1 }), new WebAssembly.Table({ initial: 1, element: 'anyfunc' }),
+      new WebAssembly.Global({ value: 'i32' }), Promise.resolve(), new WeakMap(), new WeakSet(), new WeakRef({}), new FinalizationRegistry(() => {}), (function* () {})(), (async function* () {})(),
+      new Map().entries(), new Set().values(), ''[Symbol.iterator](), 'a'.matchAll(/a/g), new URLSearchParams('a').entries(), new URL('http://x'), new URLSearchParams('a=1'), new Intl.NumberFormat(), new Intl.Locale('en'), new Intl.Segmenter().segment('a'),
+      new AbortController(), AbortSignal.abort(), new EventTarget(), new Event('x'), new Headers({ a: '1' }), new Response('x'), new Request('http://a'), new FormData(), new ReadableStream(), new WritableStream(), new TransformStream(),
+      port1, new BroadcastChannel('x').unref(), new Blob(['x']), new File(['x'], 'f'), createSecretKey(Buffer.alloc(16)), await subtle.generateKey({ name: 'AES-GCM', length: 128 }, true, ['encrypt']), new Script('1'),
+      new BlockList(), createHistogram(), new TextDecoder(), performance.mark('x'), new (class extends EventTarget {})(),
+    ];
+    port1.close(); port2.close();
+    const context = createContext({ a: 1 });
+    const cloned = [process.env, context, new (class extends EventTarget { x = 1; })(), Math, Object.create(Map.prototype), new (class extends Error {})('m')];
+    out([all.map((v) => refusal({ v }, 'args')).filter((text) => !/^args.v is an? ./.test(text)), refusal([module]), refusal([new Headers()]), cloned.filter((v) => !same(round(v), structuredClone(v))).length]);`);
+  expect(got).toEqual([[], 'args[0] is a WebAssembly.Module', 'args[0] is a Headers', 0]);
 });
 
 test('errors of getters come out, and the next message is as good', async () => {

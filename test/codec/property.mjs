@@ -1,6 +1,6 @@
 // Random values of all kinds: what arrives is what structuredClone() gives. argv: how many, the seed.
-import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
+import { sameAs } from './same.mjs';
 
 const { decodeBytes, encodeToBytes, Encoder, Decoder, Memory } = await import('../../lib/codec/index.js');
 const [count, seed] = process.argv.slice(2).map(Number);
@@ -35,7 +35,7 @@ const leaf = fc.oneof(
   fc.string({ minLength: 300, maxLength: 2000 }),
   fc.bigInt(),
   fc.constantFrom(true, false, null, undefined, 0n, 2n ** 63n, -(2n ** 63n), 2n ** 63n - 1n),
-  fc.date({ noInvalidDate: true }),
+  fc.date({ noInvalidDate: false }),
   fc.constantFrom(/a+/giu, /[/\]]/y, Object(1), Object('text'), Object(false), Object(-5n), new RegExp('')),
   fc.array(number, { maxLength: 40 }),
   fc.sparseArray(number, { maxLength: 60 }),
@@ -87,38 +87,13 @@ const { value } = fc.letrec((tie) => ({
   ),
 }));
 
-/** Deep equality does not see which objects are one: the first path to each object, for every path. */
-function identities(root) {
-  const seen = new Map();
-  const paths = [];
-  const walk = (object, path) => {
-    if (typeof object !== 'object' || object === null) return;
-    const first = seen.get(object);
-    if (first !== undefined) return void paths.push(`${path} = ${first}`);
-    seen.set(object, path);
-    if (object instanceof Map)
-      [...object].forEach(([k, v], i) => (walk(k, `${path}.k${i}`), walk(v, `${path}.v${i}`)));
-    else if (object instanceof Set) [...object].forEach((v, i) => walk(v, `${path}.s${i}`));
-    else if (ArrayBuffer.isView(object)) walk(object.buffer, `${path}.buffer`);
-    else if (object instanceof Error) walk(object.cause, `${path}.cause`);
-    else for (const k of Object.keys(object)) walk(object[k], `${path}.${k}`);
-  };
-  walk(root, '');
-  return paths;
-}
-
 const memory = new Memory(new ArrayBuffer(1 << 20));
 const encoder = new Encoder();
 const decoder = new Decoder();
 
 fc.assert(
   fc.property(value, fc.nat(64), (sent, place) => {
-    const expected = structuredClone(sent);
-    const check = (got, way) => {
-      if (!isDeepStrictEqual(got, expected)) throw new Error(`${way}: not equal`);
-      if (!isDeepStrictEqual(identities(got), identities(expected)))
-        throw new Error(`${way}: other identities`);
-    };
+    const check = sameAs(structuredClone(sent));
     check(decodeBytes(encodeToBytes(sent, 'value').bytes), 'as bytes');
     const start = 8 * place;
     encoder.encode(sent, memory, start, memory.bytes.length, 'value');

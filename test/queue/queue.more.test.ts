@@ -44,3 +44,10 @@ test('a queue is a stream of messages: as many ahead as the reader wants, and it
     out(seen);`);
   expect(got).toEqual([...Array(20).keys(), 'last']);
 });
+
+test('random values with large arrays in them arrive as structuredClone() gives them', async () => {
+  for (const seed of [1, Date.now() % 1e6]) {
+    const got = await runJson(new URL('large.mjs', import.meta.url), { args: ['400', String(seed)] });
+    expect(got).toEqual({ runs: 400 });
+  }
+});
