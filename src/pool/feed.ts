@@ -1,0 +1,263 @@
+/** What a map hands in: its input in chunks, as there is room for them. */
+import { putTogether, type ErrorParts } from '../transfer/error-transfer.js';
+import { encode } from '../transfer/codec.js';
+import { TimeoutError } from '../errors.js';
+import { atDeadline } from '../sync/at-deadline.js';
+import type { Wait } from '../sync/wait-options.js';
+import { callOf, type CallKind } from './board.js';
+import type { Chunk, Chunks } from './chunks.js';
+import type { Dispatcher, Feeding } from './dispatcher.js';
+import type { Part } from './each-item.js';
+import type { FunctionEntry } from './functions.js';
+import type { CheckedMapOptions } from './options.js';
+import { remoteCause } from './remote-cause.js';
+import { onAbort } from './on-abort.js';
+import { Task } from './task.js';
+
+export interface MapCall {
+  readonly dispatcher: Dispatcher;
+  readonly fn: FunctionEntry;
+  readonly kind: CallKind;
+  readonly chunks: Chunks;
+  readonly options: CheckedMapOptions;
+  readonly wait: Wait;
+  /** When it was called. */
+  readonly since: number;
+  readonly what: string;
+}
+
+/** What has become of a chunk: the results up to its first item that failed. */
+export interface Outcome {
+  /** The index of its first item, and how many it has. */
+  readonly from: number;
+  readonly count: number;
+  readonly values: readonly unknown[];
+  readonly failure: { readonly at: number; readonly error: unknown } | null;
+}
+
+/** Who takes what becomes of the chunks. */
+export interface Taker {
+  hasRoom(): boolean;
+  /** Once for each chunk; also in the call that hands it in. */
+  arrived(outcome: Outcome): void;
+  /** All of the input has been handed in, or it has thrown. */
+  inputEnded(failure: { error: unknown } | null): void;
+  /** By its signal, or the pool's end. */
+  stop(reason: unknown): void;
+  late(error: TimeoutError): void;
+}
+
+/** So many chunks are handed in for each worker, beyond what its window holds. */
+export const perWorker = 4;
+/** More chunks than that are on their way only if they are small, so that taking results costs little. */
+const itemsAhead = 2048;
+/** So many items may fail in the call itself in one turn of the loop. */
+const refusedMax = 256;
+
+export class Feed implements Feeding {
+  readonly #call: MapCall;
+  readonly #taker: Taker;
+  readonly #tasks = new Set<Task>();
+  /** How many items have come out of the input. */
+  handed = 0;
+  #unlisten: () => void = () => undefined;
+  #stopTimer: () => void = () => undefined;
+  #isPulling = false;
+  #isDry = false;
+  #isOver = false;
+  #refused = 0;
+
+  constructor(call: MapCall, taker: Taker) {
+    this.#call = call;
+    this.#taker = taker;
+  }
+
+  /** Whether all that will be handed in has arrived. */
+  get isDone(): boolean {
+    return this.#isOver || (this.#isDry && this.#tasks.size === 0);
+  }
+
+  /** Whether as many chunks are on their way as pays. */
+  get isBusy(): boolean {
+    const { dispatcher, chunks } = this.#call;
+    const few = perWorker * dispatcher.size * dispatcher.concurrency;
+    return (
+      this.#tasks.size >= few &&
+      this.#tasks.size >= Math.min(few + dispatcher.room, Math.ceil(itemsAhead / chunks.size))
+    );
+  }
+
+  begin(): void {
+    const { dispatcher, wait, what, since } = this.#call;
+    const { signal } = wait;
+    const late = (): TimeoutError =>
+      new TimeoutError(`${what}: not all items were done within ${wait.timeout} ms`);
+    if (signal !== undefined)
+      this.#unlisten = onAbort(signal, () => {
+        this.stop(signal.reason);
+      });
+    this.#stopTimer = atDeadline(since + wait.timeout, () => {
+      this.#taker.late(late());
+    });
+    // The input's code may have run already, and done anything.
+    if (signal?.aborted === true) this.stop(signal.reason);
+    else dispatcher.hold(this);
+    this.pull();
+  }
+
+  stop(reason: unknown): void {
+    this.#taker.stop(reason);
+  }
+
+  /** Hands in what there is room for. */
+  pull(): void {
+    if (this.#isPulling) return;
+    this.#isPulling = true;
+    try {
+      while (!this.#isOver && !this.#isDry && this.#refused < refusedMax && this.#taker.hasRoom()) {
+        const chunk = this.#call.chunks.next();
+        if (chunk instanceof Promise) {
+          chunk.then(
+            (next) => {
+              this.#isPulling = false;
+              this.#take(next);
+              this.pull();
+            },
+            (error: unknown) => {
+              this.#isPulling = false;
+              this.#dry({ error });
+            },
+          );
+          return; // still pulling
+        }
+        this.#take(chunk);
+      }
+    } catch (error) {
+      this.#dry({ error });
+    }
+    this.#isPulling = false;
+  }
+
+  #take(chunk: Chunk | null): void {
+    if (this.#isOver) return;
+    if (chunk === null) this.#dry(null);
+    else {
+      this.handed += chunk.items.length;
+      this.#hand(chunk);
+    }
+  }
+
+  #dry(failure: { error: unknown } | null): void {
+    if (this.#isOver || this.#isDry) return;
+    this.#isDry = true;
+    this.#taker.inputEnded(failure);
+  }
+
+  #hand(chunk: Chunk): void {
+    if (this.#isOver) return;
+    const { dispatcher, fn, kind, options } = this.#call;
+    const { items } = chunk;
+    let isHanded = false;
+    let refusal: { error: unknown } | null = null;
+    const task = new Task(
+      fn,
+      callOf(fn.number, kind),
+      (value) => {
+        this.#arrived(task, chunk, value);
+      },
+      (error) => {
+        if (isHanded) this.#failed(task, chunk, error);
+        else refusal = { error };
+      },
+    );
+    task.priority = options.priority;
+    dispatcher.submit(task, items, 'items');
+    isHanded = true;
+    if (refusal !== null) {
+      this.#refuse(chunk, (refusal as { error: unknown }).error);
+      return;
+    }
+    this.#tasks.add(task);
+    if (options.taskTimeout !== Infinity) dispatcher.limits.add(task, options.taskTimeout);
+  }
+
+  #arrived(task: Task, { from, items }: Chunk, value: unknown): void {
+    this.#tasks.delete(task);
+    if (this.#isOver) return;
+    const count = items.length;
+    if (Array.isArray(value)) {
+      this.#taker.arrived({ from, count, values: value, failure: null });
+    } else {
+      const { values, thrown, isUnsent } = value as Part;
+      const at = values.length;
+      if (isUnsent && thrown.kind === 'error') nameResult(thrown.error, from + at);
+      const { worker } = task.link!;
+      const error = remoteCause(
+        putTogether(thrown, task.fn.findClass),
+        `${task.fn.name}() in ${worker.name} (pid ${worker.pid})`,
+      );
+      this.#taker.arrived({ from, count, values, failure: { at, error } });
+    }
+  }
+
+  #failed(task: Task, { from, items }: Chunk, error: unknown): void {
+    this.#tasks.delete(task);
+    if (!this.#isOver)
+      this.#taker.arrived({ from, count: items.length, values: [], failure: { at: 0, error } });
+  }
+
+  /** One that cannot be sent, because of some of its items: it is halved until those stand alone. */
+  #refuse({ from, items }: Chunk, error: unknown): void {
+    const half = items.length >>> 1;
+    if (half > 0) {
+      this.#hand({ from, items: Array.prototype.slice.call(items, 0, half) });
+      this.#hand({ from: from + half, items: Array.prototype.slice.call(items, half) });
+      return;
+    }
+    // An endless input of such items must not keep the loop from turning.
+    if (this.#refused++ === 0)
+      setImmediate(() => {
+        this.#refused = 0;
+        this.pull();
+      });
+    const failure = { at: 0, error: namedItem(items[0], from, error) };
+    this.#taker.arrived({ from, count: 1, values: [], failure });
+  }
+
+  /**
+   * Closes the input, ends the tasks with `reason`, with `running` false only those that have not begun, and lets go of the
+   * pool. Nothing arrives any more.
+   */
+  end(reason: unknown, running = true): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const { chunks, dispatcher } = this.#call;
+    this.letGo();
+    this.#unlisten();
+    chunks.stop();
+    for (const task of [...this.#tasks]) dispatcher.abort(task, reason, running);
+  }
+
+  /** When all has arrived: the pool may end, and the timeout has been met. */
+  letGo(): void {
+    this.#stopTimer();
+    this.#call.dispatcher.letGo(this);
+  }
+}
+
+/** A part of the error's path is the chunk, of which nobody knows. */
+function namedItem(item: unknown, index: number, error: unknown): unknown {
+  try {
+    encode(item, `items[${index}]`);
+    return error;
+  } catch (named) {
+    return named;
+  }
+}
+
+/** It was `result` where it was refused. */
+function nameResult(parts: ErrorParts, index: number): void {
+  const { message } = parts;
+  parts.message = message.replace(/^result/, `results[${index}]`);
+  parts.stack = parts.stack?.replace(message, () => parts.message);
+}
