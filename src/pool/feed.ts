@@ -139,7 +139,7 @@ export class Feed implements Feeding {
   }
 
   #take(chunk: Chunk | null): void {
-    if (this.#isOver) return;
+    if (this.#isOver || this.#isDry) return;
     if (chunk === null) this.#dry(null);
     else {
       this.handed += chunk.items.length;
@@ -158,7 +158,7 @@ export class Feed implements Feeding {
     const { dispatcher, fn, kind, options } = this.#call;
     const { items } = chunk;
     let isHanded = false;
-    let refusal: { error: unknown } | null = null;
+    const refusals: unknown[] = [];
     const task = new Task(
       fn,
       callOf(fn.number, kind),
@@ -167,14 +167,14 @@ export class Feed implements Feeding {
       },
       (error) => {
         if (isHanded) this.#failed(task, chunk, error);
-        else refusal = { error };
+        else refusals.push(error);
       },
     );
     task.priority = options.priority;
     dispatcher.submit(task, items, 'items');
     isHanded = true;
-    if (refusal !== null) {
-      this.#refuse(chunk, (refusal as { error: unknown }).error);
+    if (refusals.length > 0) {
+      this.#refuse(chunk, refusals[0]);
       return;
     }
     this.#tasks.add(task);
@@ -224,18 +224,22 @@ export class Feed implements Feeding {
     this.#taker.arrived({ from, count: 1, values: [], failure });
   }
 
-  /**
-   * Closes the input, ends the tasks with `reason`, with `running` false only those that have not begun, and lets go of the
-   * pool. Nothing arrives any more.
-   */
-  end(reason: unknown, running = true): void {
+  /** Closes the input, ends the tasks with `reason`, and lets go of the pool. Nothing arrives any more. */
+  end(reason: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
     const { chunks, dispatcher } = this.#call;
     this.letGo();
     this.#unlisten();
     chunks.stop();
-    for (const task of [...this.#tasks]) dispatcher.abort(task, reason, running);
+    for (const task of [...this.#tasks]) dispatcher.abort(task, reason);
+  }
+
+  /** Takes no more of the input; what has not begun fails with `reason`. */
+  cancel(reason: unknown): void {
+    this.#dry({ error: reason });
+    this.#call.chunks.stop();
+    for (const task of [...this.#tasks]) this.#call.dispatcher.abort(task, reason, false);
   }
 
   /** When all has arrived: the pool may end, and the timeout has been met. */

@@ -30,6 +30,7 @@ export class Imap implements AsyncGenerator<unknown, void, undefined> {
   #reason: { error: unknown } | null = null;
   #isOver = false;
   #waiting: Waiting[] = [];
+  onDone: () => void = () => undefined;
 
   constructor(call: MapCall, isOrdered: boolean) {
     this.#isOrdered = isOrdered;
@@ -52,38 +53,50 @@ export class Imap implements AsyncGenerator<unknown, void, undefined> {
         this.#came();
       },
       stop: (reason) => {
-        this.stop(reason);
+        this.#stop(reason);
       },
       late: (error) => {
         // What has come in time is given.
         this.#last = { error };
         this.#feed.end(error);
-        this.#serve();
+        this.#came();
       },
     });
     this.#feed.begin();
   }
 
-  /** Ends it; whoever asks for the next result gets the reason. With `running` false what runs goes on, for nobody. */
-  stop(reason: unknown, running = true): boolean {
-    if (this.#isOver) return false;
+  /** Whether all that will come has. */
+  get isDone(): boolean {
+    return this.#feed.isDone;
+  }
+
+  /** Takes no more of the input, and ends the tasks that have not begun: that is thrown in their place. */
+  cancel(reason: unknown): void {
+    this.#feed.cancel(reason);
+  }
+
+  #stop(reason: unknown): void {
+    if (this.#isOver) return;
     this.#reason = { error: reason };
-    this.#end(reason, running);
+    this.#end(reason);
     this.#serve();
-    return true;
   }
 
   #came(): void {
-    if (this.#feed.isDone) this.#feed.letGo();
+    if (this.#feed.isDone) {
+      this.#feed.letGo();
+      this.onDone();
+    }
     this.#serve();
   }
 
-  #end(reason: unknown, running = true): void {
+  #end(reason: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#arrived.clear();
     this.#current = null;
-    this.#feed.end(reason, running);
+    this.#feed.end(reason);
+    this.onDone();
   }
 
   /** Gives those who wait what is there. */

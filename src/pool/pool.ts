@@ -4,6 +4,7 @@ import { show, typeError } from '../native/arguments.js';
 import { boundMethod, Process } from '../process/process.js';
 import { listOf, type Target } from '../process/options.js';
 import { beginWait, parseWait } from '../sync/wait-options.js';
+import { encode } from '../transfer/codec.js';
 import { type FunctionAddress, referenceOf } from '../transfer/function-ref.js';
 import { AsyncResult } from './async-result.js';
 import { callOf, CallKind } from './board.js';
@@ -37,6 +38,9 @@ import { type Stop, watch } from './watch.js';
 /** A function that workers can find, or where it is. */
 export type PoolFunction<A extends unknown[], R> = ((...args: A) => R) | URL | FunctionAddress;
 
+/** Arguments, which may be left out if a function needs none, and options. */
+export type Given<A extends unknown[], O> = [] extends A ? [args?: A, options?: O] : [args: A, options?: O];
+
 export interface AsyncOptions<R = unknown> extends TaskOptions {
   callback?: ((value: R) => void) | undefined;
   errorCallback?: ((error: unknown) => void) | undefined;
@@ -69,7 +73,9 @@ export class Pool implements AsyncDisposable {
     const what = `new ${new.target.name}()`;
     const checked = checkPoolOptions(options, what);
     const host = this.makeHost(checked);
-    const { initializer, trace } = checked;
+    const { initializer, initargs, trace } = checked;
+    // A worker's start would name the place they have in what that is given.
+    if (initargs.length > 0) encode(initargs, 'initargs');
     const traceFile = trace === null ? null : new TraceFile(trace);
     oomKills.note();
     try {
@@ -102,7 +108,7 @@ export class Pool implements AsyncDisposable {
    *   signal aborted, and after `grace` its worker is replaced
    * @throws WorkerDiedError if its worker died while it ran; TimeoutError, the signal's reason, ClosedError after terminate()
    */
-  apply<A extends unknown[], R>(fn: (...args: A) => R, args?: A, options?: TaskOptions): Promise<Awaited<R>>;
+  apply<A extends unknown[], R>(fn: (...args: A) => R, ...given: Given<A, TaskOptions>): Promise<Awaited<R>>;
   apply(fn: URL | FunctionAddress, args?: Iterable<unknown>, options?: TaskOptions): Promise<unknown>;
   apply(fn: Target, args?: Iterable<unknown>, options?: TaskOptions): Promise<unknown> {
     return this.#apply(fn, args, options, callOptions.apply, 'Pool.apply()').promise;
@@ -111,8 +117,7 @@ export class Pool implements AsyncDisposable {
   /** The same, to be asked for later. Its callbacks are called at its end; what they throw is a warning. */
   applyAsync<A extends unknown[], R>(
     fn: (...args: A) => R,
-    args?: A,
-    options?: AsyncOptions<Awaited<R>>,
+    ...given: Given<A, AsyncOptions<Awaited<R>>>
   ): AsyncResult<Awaited<R>>;
   applyAsync(fn: URL | FunctionAddress, args?: Iterable<unknown>, options?: AsyncOptions): AsyncResult;
   applyAsync(fn: Target, args?: Iterable<unknown>, options?: AsyncOptions<never>): AsyncResult {
@@ -168,27 +173,53 @@ export class Pool implements AsyncDisposable {
 
   /**
    * `fn(item)` of each item, in workers: the results in order. The input may be lazy, also asynchronously; it is taken as there
-   * is room. If items fail, all others are done all the same, and the error of the first that failed is thrown then.
+   * is room. If items fail, all others are done all the same, and the error of the first that failed is thrown then. If the
+   * input itself throws, that ends it at once.
    * @throws as {@link apply}; `timeout` and `signal` are for the whole of it
    */
+  map<T, R>(fn: (item: T) => R, items: Input<T>, options?: MapOptions): Promise<Awaited<R>[]>;
+  map<T, R>(fn: PoolFunction<[item: T], R>, items: Input<T>, options?: MapOptions): Promise<Awaited<R>[]>;
   map<T, R>(
     fn: PoolFunction<[item: T], R>,
     items: Input<T>,
     options: MapOptions = {},
   ): Promise<Awaited<R>[]> {
-    return this.#map(fn, CallKind.map, items, options, callOptions.map, 'Pool.map()').promise as Promise<Awaited<R>[]>;
+    return this.#map(fn, CallKind.map, items, options, callOptions.map, 'Pool.map()').promise as Promise<
+      Awaited<R>[]
+    >;
   }
 
   /** As {@link map} with `fn(...item)`. */
+  starmap<A extends unknown[], R>(
+    fn: (...args: A) => R,
+    items: Input<A>,
+    options?: MapOptions,
+  ): Promise<Awaited<R>[]>;
+  starmap<A extends unknown[], R>(
+    fn: PoolFunction<A, R>,
+    items: Input<A>,
+    options?: MapOptions,
+  ): Promise<Awaited<R>[]>;
   starmap<A extends unknown[], R>(
     fn: PoolFunction<A, R>,
     items: Input<A>,
     options: MapOptions = {},
   ): Promise<Awaited<R>[]> {
-    return this.#map(fn, CallKind.starmap, items, options, callOptions.map, 'Pool.starmap()').promise as Promise<Awaited<R>[]>;
+    return this.#map(fn, CallKind.starmap, items, options, callOptions.map, 'Pool.starmap()')
+      .promise as Promise<Awaited<R>[]>;
   }
 
   /** As {@link map}, to be asked for later. */
+  mapAsync<T, R>(
+    fn: (item: T) => R,
+    items: Input<T>,
+    options?: MapOptions & AsyncOptions<Awaited<R>[]>,
+  ): AsyncResult<Awaited<R>[]>;
+  mapAsync<T, R>(
+    fn: PoolFunction<[item: T], R>,
+    items: Input<T>,
+    options?: MapOptions & AsyncOptions<Awaited<R>[]>,
+  ): AsyncResult<Awaited<R>[]>;
   mapAsync<T, R>(
     fn: PoolFunction<[item: T], R>,
     items: Input<T>,
@@ -200,6 +231,16 @@ export class Pool implements AsyncDisposable {
   }
 
   /** As {@link starmap}, to be asked for later. */
+  starmapAsync<A extends unknown[], R>(
+    fn: (...args: A) => R,
+    items: Input<A>,
+    options?: MapOptions & AsyncOptions<Awaited<R>[]>,
+  ): AsyncResult<Awaited<R>[]>;
+  starmapAsync<A extends unknown[], R>(
+    fn: PoolFunction<A, R>,
+    items: Input<A>,
+    options?: MapOptions & AsyncOptions<Awaited<R>[]>,
+  ): AsyncResult<Awaited<R>[]>;
   starmapAsync<A extends unknown[], R>(
     fn: PoolFunction<A, R>,
     items: Input<A>,
@@ -219,7 +260,9 @@ export class Pool implements AsyncDisposable {
     what: string,
   ): { promise: Promise<unknown[]>; stop: Stop } {
     const call = this.#mapCall(fn, kind, items, options, known, what);
-    const bar = call.options.progress ? progressBar(`${what.slice('Pool.'.length, -2)} ${call.fn.name}`) : null;
+    const bar = call.options.progress
+      ? progressBar(`${what.slice('Pool.'.length, -2)} ${call.fn.name}`)
+      : null;
     if (bar === null) return map(call);
     const { onProgress } = call.options;
     const both: MapOptions['onProgress'] = (progress) => {
@@ -236,6 +279,16 @@ export class Pool implements AsyncDisposable {
    * item's error ends it, too.
    */
   imap<T, R>(
+    fn: (item: T) => R,
+    items: Input<T>,
+    options?: ImapOptions,
+  ): AsyncGenerator<Awaited<R>, void, undefined>;
+  imap<T, R>(
+    fn: PoolFunction<[item: T], R>,
+    items: Input<T>,
+    options?: ImapOptions,
+  ): AsyncGenerator<Awaited<R>, void, undefined>;
+  imap<T, R>(
     fn: PoolFunction<[item: T], R>,
     items: Input<T>,
     options: ImapOptions = {},
@@ -250,6 +303,16 @@ export class Pool implements AsyncDisposable {
 
   /** As {@link imap}, in the order in which results come. */
   imapUnordered<T, R>(
+    fn: (item: T) => R,
+    items: Input<T>,
+    options?: ImapOptions,
+  ): AsyncGenerator<Awaited<R>, void, undefined>;
+  imapUnordered<T, R>(
+    fn: PoolFunction<[item: T], R>,
+    items: Input<T>,
+    options?: ImapOptions,
+  ): AsyncGenerator<Awaited<R>, void, undefined>;
+  imapUnordered<T, R>(
     fn: PoolFunction<[item: T], R>,
     items: Input<T>,
     options: ImapOptions = {},
@@ -263,17 +326,8 @@ export class Pool implements AsyncDisposable {
   }
 
   /** @internal As {@link imap} with `fn(...item)`. */
-  imapStar<A extends unknown[], R>(
-    fn: PoolFunction<A, R>,
-    items: Input<A>,
-    options: ImapOptions,
-    what: string,
-  ): AsyncGenerator<Awaited<R>, void, undefined> {
-    return this.#imap(fn, CallKind.starmap, items, options, true, what) as AsyncGenerator<
-      Awaited<R>,
-      void,
-      undefined
-    >;
+  imapStar(fn: Target, items: Iterable<unknown>, options: ImapOptions, what: string): Imap {
+    return this.#imap(fn, CallKind.starmap, items, options, true, what);
   }
 
   #imap(

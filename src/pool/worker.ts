@@ -287,12 +287,7 @@ class PoolWorker {
       case CallKind.map:
         return eachItem(args as ArrayLike<unknown>, (item) => fn(item), slots, isAborted);
       case CallKind.starmap:
-        return eachItem(
-          args as ArrayLike<unknown>,
-          (item) => fn(...(item as unknown[])),
-          slots,
-          isAborted,
-        );
+        return eachItem(args as ArrayLike<unknown>, (item) => fn(...(item as unknown[])), slots, isAborted);
       default:
         return fn(...(args as unknown[]));
     }
