@@ -51,8 +51,8 @@ export interface Taker {
 export const perWorker = 4;
 /** More chunks than that are on their way only if they are small, so that taking results costs little. */
 const itemsAhead = 2048;
-/** So many items may fail in the call itself in one turn of the loop. */
-const refusedMax = 256;
+/** So long items may fail in the call itself until the loop has a turn: an input may have no others, and no end. */
+const refusingMs = 10;
 
 export class Feed implements Feeding {
   readonly #call: MapCall;
@@ -65,7 +65,10 @@ export class Feed implements Feeding {
   #isPulling = false;
   #isDry = false;
   #isOver = false;
-  #refused = 0;
+  /** Parts of chunks that could not be handed in whole, the first of them last. */
+  readonly #parts: Chunk[] = [];
+  /** Since when in this turn of the loop items were refused: 0 if none were. */
+  #refusing = 0;
 
   constructor(call: MapCall, taker: Taker) {
     this.#call = call;
@@ -74,7 +77,7 @@ export class Feed implements Feeding {
 
   /** Whether all that will be handed in has arrived. */
   get isDone(): boolean {
-    return this.#isOver || (this.#isDry && this.#tasks.size === 0);
+    return this.#isOver || (this.#isDry && this.#tasks.size === 0 && this.#parts.length === 0);
   }
 
   /** Whether as many chunks are on their way as pays. */
@@ -114,7 +117,13 @@ export class Feed implements Feeding {
     if (this.#isPulling) return;
     this.#isPulling = true;
     try {
-      while (!this.#isOver && !this.#isDry && this.#refused < refusedMax && this.#taker.hasRoom()) {
+      while (!this.#isOver && !this.#mustYield) {
+        const part = this.#parts.pop();
+        if (part !== undefined) {
+          this.#hand(part);
+          continue;
+        }
+        if (this.#isDry || !this.#taker.hasRoom()) break;
         const chunk = this.#call.chunks.next();
         if (chunk instanceof Promise) {
           chunk.then(
@@ -138,6 +147,10 @@ export class Feed implements Feeding {
     this.#isPulling = false;
   }
 
+  get #mustYield(): boolean {
+    return this.#refusing !== 0 && performance.now() - this.#refusing > refusingMs;
+  }
+
   #take(chunk: Chunk | null): void {
     if (this.#isOver || this.#isDry) return;
     if (chunk === null) this.#dry(null);
@@ -154,7 +167,6 @@ export class Feed implements Feeding {
   }
 
   #hand(chunk: Chunk): void {
-    if (this.#isOver) return;
     const { dispatcher, fn, kind, options } = this.#call;
     const { items } = chunk;
     let isHanded = false;
@@ -208,18 +220,19 @@ export class Feed implements Feeding {
 
   /** One that cannot be sent, because of some of its items: it is halved until those stand alone. */
   #refuse({ from, items }: Chunk, error: unknown): void {
-    const half = items.length >>> 1;
-    if (half > 0) {
-      this.#hand({ from, items: Array.prototype.slice.call(items, 0, half) });
-      this.#hand({ from: from + half, items: Array.prototype.slice.call(items, half) });
-      return;
-    }
-    // An endless input of such items must not keep the loop from turning.
-    if (this.#refused++ === 0)
+    if (this.#refusing === 0) {
+      this.#refusing = performance.now();
       setImmediate(() => {
-        this.#refused = 0;
+        this.#refusing = 0;
         this.pull();
       });
+    }
+    const half = items.length >>> 1;
+    if (half > 0) {
+      this.#parts.push({ from: from + half, items: Array.prototype.slice.call(items, half) });
+      this.#parts.push({ from, items: Array.prototype.slice.call(items, 0, half) });
+      return;
+    }
     const failure = { at: 0, error: namedItem(items[0], from, error) };
     this.#taker.arrived({ from, count: 1, values: [], failure });
   }
@@ -240,6 +253,8 @@ export class Feed implements Feeding {
     this.#dry({ error: reason });
     this.#call.chunks.stop();
     for (const task of [...this.#tasks]) this.#call.dispatcher.abort(task, reason, false);
+    for (const { from, items } of this.#parts.splice(0))
+      this.#taker.arrived({ from, count: items.length, values: [], failure: { at: 0, error: reason } });
   }
 
   /** When all has arrived: the pool may end, and the timeout has been met. */

@@ -215,7 +215,7 @@ export function checkMapOptions(
     priority: checkPriority(priority, what),
     chunksize: size(chunksize, 'chunksize') ?? (taskTimeout === undefined ? undefined : 1),
     taskTimeout: milliseconds(taskTimeout, Infinity, `${what}: taskTimeout`),
-    onProgress: (onProgress) ?? null,
+    onProgress: onProgress ?? null,
     progress: progress === true,
     buffer: buffer === Infinity ? buffer : size(buffer, 'buffer'),
   };
