@@ -159,7 +159,7 @@ export interface ImapOptions extends TaskOptions {
   chunksize?: number | undefined;
   taskTimeout?: number | undefined;
   /**
-   * How many items may be taken from the input before the results of the first of them were taken: four chunks for each worker
+   * How many items may be taken from the input before the results of the first of them were taken: four chunks for each task
    * by default. Infinity: as many as the workers do.
    */
   buffer?: number | undefined;
