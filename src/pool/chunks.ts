@@ -1,5 +1,6 @@
 /** The input of a map in chunks, pulled when there is room for them. */
 import { show, typeError } from '../native/arguments.js';
+import { callAndWarn } from './warn.js';
 
 export interface Chunk {
   /** The index of its first item. */
@@ -11,9 +12,9 @@ export interface Chunks {
   /** How many items there are, if that is known by now. */
   readonly total: number | undefined;
   readonly size: number;
-  /** The next one, or null at the end. Errors are the input's own. */
+  /** The next one, or null at the end. Throws the input's own error, when the items before it have been given. */
   next(): Chunk | null | Promise<Chunk | null>;
-  /** Tells the input that nobody wants more of it. */
+  /** Tells the input that nobody wants more of it. Never throws. */
   stop(): void;
 }
 
@@ -27,14 +28,17 @@ export function defaultSize(total: number, workers: number): number {
   return Math.max(1, Math.min(largest, Math.ceil(total / (perWorker * workers))));
 }
 
-export type Input<T> = Iterable<T> | AsyncIterable<T> | ArrayLike<T>;
+export type Input<T> = Iterable<T> | AsyncIterable<T>;
 
-/** @param size undefined: as many as suit the number of workers; @param prepare made of each item */
+/** Made of each item when it is taken. */
+type Prepare = ((item: unknown, index: number) => unknown) | null;
+
+/** @param size undefined: as many as suit the number of workers */
 export function chunksOf(
   input: unknown,
   size: number | undefined,
   workers: number,
-  prepare: ((item: unknown, index: number) => unknown) | null,
+  prepare: Prepare,
   what: string,
 ): Chunks {
   if (typeof input === 'object' && input !== null) {
@@ -48,8 +52,10 @@ export function chunksOf(
   return new IteratorChunks((input as Iterable<unknown>)[Symbol.iterator](), size, workers, prepare);
 }
 
-type Prepare = ((item: unknown, index: number) => unknown) | null;
 type List = ArrayLike<unknown> & { slice(from: number, to: number): ArrayLike<unknown> };
+
+/** An error of the input, whose turn comes after the items before it. */
+type Failure = { error: unknown } | null;
 
 class ListChunks implements Chunks {
   readonly total: number;
@@ -57,6 +63,7 @@ class ListChunks implements Chunks {
   readonly #list: List;
   readonly #prepare: Prepare;
   #at = 0;
+  #failure: Failure = null;
 
   constructor(list: List, size: number | undefined, workers: number, prepare: Prepare) {
     this.#list = list;
@@ -69,10 +76,23 @@ class ListChunks implements Chunks {
     const from = this.#at;
     // A list that is made shorter meanwhile has no more items.
     const to = Math.min(from + this.size, this.total, this.#list.length);
-    if (from >= to) return null;
-    this.#at = to;
-    const items = this.#list.slice(from, to);
-    return { from, items: this.#prepare === null ? items : Array.from(items, prepared(this.#prepare, from)) };
+    if (from < to && this.#failure === null) {
+      this.#at = to;
+      const items = this.#prepare === null ? this.#list.slice(from, to) : this.#prepared(from, to);
+      if (items.length > 0) return { from, items };
+    }
+    if (this.#failure !== null) throw this.#failure.error;
+    return null;
+  }
+
+  #prepared(from: number, to: number): unknown[] {
+    const items: unknown[] = [];
+    try {
+      for (let i = from; i < to; i++) items.push(this.#prepare!(this.#list[i], i));
+    } catch (error) {
+      this.#failure = { error };
+    }
+    return items;
   }
 
   stop(): void {
@@ -88,7 +108,10 @@ class IteratorChunks implements Chunks {
   #ahead: unknown[] = [];
   #at = 0;
   #isDone = false;
-  #failure: { error: unknown } | null = null;
+  /** Its code runs now, and cannot be told anything. */
+  #isPulling = false;
+  #isStopped = false;
+  #failure: Failure = null;
 
   constructor(iterator: Iterator<unknown>, size: number | undefined, workers: number, prepare: Prepare) {
     this.#iterator = iterator;
@@ -99,22 +122,44 @@ class IteratorChunks implements Chunks {
   }
 
   #fill(count: number): void {
-    try {
-      while (this.#ahead.length < count && !this.#isDone) {
+    this.#isPulling = true;
+    while (this.#ahead.length < count && !this.#isDone) {
+      try {
         const next = this.#iterator.next();
         if (next.done === true) this.#isDone = true;
-        else this.#ahead.push(next.value);
+        else this.#add(next.value);
+      } catch (error) {
+        this.#isDone = true;
+        this.#failure = { error };
       }
-    } catch (error) {
-      // Its turn comes after the items before it.
-      this.#isDone = true;
-      this.#failure = { error };
+      if (this.#isStopped) this.#close();
     }
+    this.#isPulling = false;
+  }
+
+  #add(item: unknown): void {
+    if (this.#prepare === null) {
+      this.#ahead.push(item);
+      return;
+    }
+    try {
+      this.#ahead.push(this.#prepare(item, this.#at + this.#ahead.length));
+    } catch (error) {
+      this.#failure = { error };
+      this.#close();
+    }
+  }
+
+  #close(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    close(this.#iterator);
   }
 
   next(): Chunk | null {
     const from = this.#at;
     this.#fill(this.size);
+    if (this.#isStopped) return null;
     if (this.#ahead.length === 0) {
       if (this.#failure !== null) throw this.#failure.error;
       this.total = from;
@@ -123,14 +168,13 @@ class IteratorChunks implements Chunks {
     const items = this.#ahead.length <= this.size ? this.#ahead : this.#ahead.slice(0, this.size);
     this.#ahead = this.#ahead.length <= this.size ? [] : this.#ahead.slice(this.size);
     this.#at = from + items.length;
-    return { from, items: this.#prepare === null ? items : items.map(prepared(this.#prepare, from)) };
+    return { from, items };
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#ahead = [];
-    if (this.#isDone) return;
-    this.#isDone = true;
-    this.#iterator.return?.();
+    if (!this.#isPulling) this.#close();
   }
 }
 
@@ -141,6 +185,7 @@ class AsyncChunks implements Chunks {
   readonly #prepare: Prepare;
   #at = 0;
   #isDone = false;
+  #failure: Failure = null;
 
   constructor(iterator: AsyncIterator<unknown>, size: number, prepare: Prepare) {
     this.#iterator = iterator;
@@ -152,12 +197,28 @@ class AsyncChunks implements Chunks {
     const from = this.#at;
     const items: unknown[] = [];
     while (items.length < this.size && !this.#isDone) {
-      const next = await this.#iterator.next();
-      if (next.done === true) this.#isDone = true;
-      else items.push(this.#prepare === null ? next.value : this.#prepare(next.value, from + items.length));
+      let next: IteratorResult<unknown>;
+      try {
+        next = await this.#iterator.next();
+      } catch (error) {
+        this.#isDone = true;
+        this.#failure = { error };
+        break;
+      }
+      if (next.done === true) {
+        this.#isDone = true;
+        break;
+      }
+      try {
+        items.push(this.#prepare === null ? next.value : this.#prepare(next.value, from + items.length));
+      } catch (error) {
+        this.#failure = { error };
+        this.stop();
+      }
     }
     this.#at = from + items.length;
     if (items.length > 0) return { from, items };
+    if (this.#failure !== null) throw this.#failure.error;
     this.total = from;
     return null;
   }
@@ -165,12 +226,11 @@ class AsyncChunks implements Chunks {
   stop(): void {
     if (this.#isDone) return;
     this.#isDone = true;
-    // Whatever it says: nobody listens any more.
-    void Promise.resolve(this.#iterator.return?.()).catch(() => undefined);
+    close(this.#iterator);
   }
 }
 
-const prepared =
-  (prepare: NonNullable<Prepare>, from: number) =>
-  (item: unknown, i: number): unknown =>
-    prepare(item, from + i);
+/** What it throws then must not hide why it is closed. */
+function close(iterator: Iterator<unknown> | AsyncIterator<unknown>): void {
+  callAndWarn(() => iterator.return?.());
+}

@@ -31,6 +31,10 @@ export class RunningTask implements CurrentTask {
     return this.#controller.signal;
   }
 
+  get isAborted(): boolean {
+    return this.#isAborted;
+  }
+
   abort(reason: unknown): void {
     this.#isAborted = true;
     this.#reason = reason;

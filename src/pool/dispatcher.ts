@@ -44,6 +44,12 @@ export type DispatcherOptions = Pick<
 
 type State = 'running' | 'closing' | 'ended';
 
+/** A call that hands in tasks one after the other. */
+export interface Feeding {
+  /** No task of it can be done any more. */
+  stop(reason: unknown): unknown;
+}
+
 export class Dispatcher {
   readonly functions = new Functions();
   readonly measures = new Measures();
@@ -56,6 +62,8 @@ export class Dispatcher {
   readonly #backlog = new Backlog();
   /** How many tasks have not ended for their callers. */
   #pending = 0;
+  /** Calls that may hand in more tasks: the pool does not end before them. */
+  readonly #feeding = new Set<Feeding>();
   #state: State = 'running';
   /** Why no task can be done any more. */
   #broken: unknown = null;
@@ -107,6 +115,12 @@ export class Dispatcher {
     for (const { outstanding } of this.#links) running += Math.min(outstanding, this.#options.concurrency);
     return running;
   }
+  /** How many tasks the workers may be given at once. */
+  get room(): number {
+    let room = 0;
+    for (const link of this.#links) if (link.accepts) room += link.window;
+    return room;
+  }
   get concurrency(): number {
     return this.#options.concurrency;
   }
@@ -132,6 +146,17 @@ export class Dispatcher {
       return;
     }
     this.#pumpSoon();
+  }
+
+  /** Keeps the pool open for a call until let go, or stops it at once. */
+  hold(call: Feeding): void {
+    if (this.#broken !== null) call.stop(this.#broken);
+    else if (this.#state === 'ended') call.stop(terminated(this.#host.poolName));
+    else this.#feeding.add(call);
+  }
+
+  letGo(call: Feeding): void {
+    if (this.#feeding.delete(call) && this.#state === 'closing') this.#pumpSoon();
   }
 
   #offer(task: Task, value: unknown, rootName: string): boolean {
@@ -371,7 +396,7 @@ export class Dispatcher {
   }
 
   #grow(): void {
-    if (this.#mayGrow && this.#state === 'running') this.#tryStart();
+    if (this.#mayGrow && this.#broken === null) this.#tryStart();
   }
 
   #start(): void {
@@ -410,7 +435,7 @@ export class Dispatcher {
   /** Sees to it that there are as many workers as there should be. */
   #replace(): void {
     if (this.#state === 'ended' || this.#broken !== null) return;
-    if (this.#state === 'closing' && this.#pending === 0) return;
+    if (this.#isFinishing) return;
     const wanted = this.#pending > 0 ? Math.max(1, this.#min) : this.#min;
     while (this.#links.filter((l) => !l.isRetiring).length < wanted && this.#startTimer === undefined)
       this.#tryStart();
@@ -501,6 +526,7 @@ export class Dispatcher {
   }
 
   #failAll(reason: () => unknown): void {
+    for (const call of [...this.#feeding]) call.stop(reason());
     for (const task of this.#backlog.clear()) if (!task.isEnded) this.#fail(task, reason());
     for (const link of this.#links)
       for (const task of [...link.tasks()]) if (!task.isEnded) this.#fail(task, reason());
@@ -512,10 +538,15 @@ export class Dispatcher {
     this.#settle();
   }
 
+  /** Nothing is to be done any more. */
+  get #isFinishing(): boolean {
+    return this.#state === 'closing' && this.#pending === 0 && this.#feeding.size === 0;
+  }
+
   /** Ends workers that nobody needs. */
   #settle(): void {
     this.#watchIdle();
-    if (this.#state !== 'closing' || this.#pending > 0 || this.#backlog.length > 0) return;
+    if (!this.#isFinishing || this.#backlog.length > 0) return;
     for (const link of this.#links) if (link.outstanding === 0) this.#retire(link);
     if (this.#links.length === 0) this.#finish();
   }

@@ -68,15 +68,19 @@ const names = [
 ];
 const workersMax = 4000;
 
+function checkNames(options: object, known: readonly string[], what: string): void {
+  for (const name of Object.keys(options))
+    if (!known.includes(name))
+      throw typeError(`${what}: there is no option ${show(name)}; there are ${known.join(', ')}`);
+}
+
 export function checkPoolOptions(given: unknown, what: string): CheckedPoolOptions {
   const options = (
     typeof given === 'number' ? { processes: given } : given === undefined ? {} : given
   ) as Record<string, unknown>;
   if (!isPlainObject(options))
     throw typeError(`${what}: expects a number of workers or options, not ${show(given)}`);
-  for (const name of Object.keys(options))
-    if (!names.includes(name))
-      throw typeError(`${what}: there is no option ${show(name)}; there are ${names.join(', ')}`);
+  checkNames(options, names, what);
   const count = (name: string, fallback: number, least: number, most: number): number =>
     options[name] === undefined ? fallback : wholeNumber(options[name], `${what}: ${name}`, least, most);
   const processes = count('processes', cpuCount(), 1, workersMax);
@@ -100,7 +104,7 @@ export function checkPoolOptions(given: unknown, what: string): CheckedPoolOptio
     min,
     max,
     initializer: checked.target,
-    initargs: initargs === undefined ? [] : listOf(initargs, what),
+    initargs: initargs === undefined ? [] : listOf(initargs, what, 'initargs'),
     maxTasksPerChild: limit(options, 'maxTasksPerChild', what, 1),
     maxMemory: noLimitIsZero(limit(options, 'maxMemoryPerChild', what, 1)),
     idleTimeout: milliseconds(options.idleTimeout, Infinity, `${what}: idleTimeout`),
@@ -145,8 +149,8 @@ export interface MapOptions extends TaskOptions {
   chunksize?: number | undefined;
   /** Milliseconds that a chunk may run; with this, chunks have one item by default. */
   taskTimeout?: number | undefined;
-  /** Called after each chunk. `total` is undefined while nobody knows how many items there are. */
-  onProgress?: ((progress: { done: number; total: number | undefined }) => void) | undefined;
+  /** Called after each chunk. `total` is undefined while nobody knows how many items there are. What it throws is a warning. */
+  onProgress?: ((progress: { done: number; total: number | undefined }) => unknown) | undefined;
   /** Shows a progress bar on stderr, if that is a terminal. */
   progress?: boolean | undefined;
 }
@@ -154,8 +158,28 @@ export interface MapOptions extends TaskOptions {
 export interface ImapOptions extends TaskOptions {
   chunksize?: number | undefined;
   taskTimeout?: number | undefined;
-  /** How many items may be taken from the input before the results of the first of them were taken. */
+  /**
+   * How many items may be taken from the input before the results of the first of them were taken: four chunks for each task
+   * by default. Infinity: as many as the workers do.
+   */
   buffer?: number | undefined;
+}
+
+/** What the calls take. */
+const taskNames = ['timeout', 'signal', 'priority'];
+const laterNames = ['callback', 'errorCallback'];
+const mapNames = [...taskNames, 'chunksize', 'taskTimeout', 'onProgress', 'progress'];
+export const callOptions = {
+  apply: taskNames,
+  applyAsync: [...taskNames, ...laterNames],
+  map: mapNames,
+  mapAsync: [...mapNames, ...laterNames],
+  imap: [...taskNames, 'chunksize', 'taskTimeout', 'buffer'],
+} as const;
+
+export function checkCallOptions(options: unknown, known: readonly string[], what: string): void {
+  if (!isPlainObject(options)) throw typeError(`${what}: options must be an object, not ${show(options)}`);
+  checkNames(options, known, what);
 }
 
 export interface CheckedMapOptions {
@@ -174,8 +198,12 @@ export function checkPriority(priority: unknown, what: string): number {
   return priority;
 }
 
-export function checkMapOptions(options: MapOptions & ImapOptions, what: string): CheckedMapOptions {
-  if (!isPlainObject(options)) throw typeError(`${what}: options must be an object, not ${show(options)}`);
+export function checkMapOptions(
+  options: MapOptions & ImapOptions,
+  known: readonly string[],
+  what: string,
+): CheckedMapOptions {
+  checkCallOptions(options, known, what);
   const { chunksize, onProgress, progress, priority, buffer, taskTimeout } = options;
   if (onProgress !== undefined && typeof onProgress !== 'function')
     throw typeError(`${what}: onProgress must be a function, not ${show(onProgress)}`);
@@ -187,8 +215,8 @@ export function checkMapOptions(options: MapOptions & ImapOptions, what: string)
     priority: checkPriority(priority, what),
     chunksize: size(chunksize, 'chunksize') ?? (taskTimeout === undefined ? undefined : 1),
     taskTimeout: milliseconds(taskTimeout, Infinity, `${what}: taskTimeout`),
-    onProgress: (onProgress as MapOptions['onProgress']) ?? null,
+    onProgress: onProgress ?? null,
     progress: progress === true,
-    buffer: size(buffer, 'buffer'),
+    buffer: buffer === Infinity ? buffer : size(buffer, 'buffer'),
   };
 }

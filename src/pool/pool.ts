@@ -3,18 +3,21 @@ import { ClosedError, ProcessError, TimeoutError } from '../errors.js';
 import { show, typeError } from '../native/arguments.js';
 import { boundMethod, Process } from '../process/process.js';
 import { listOf, type Target } from '../process/options.js';
-import { atDeadline } from '../sync/at-deadline.js';
-import { beginWait, parseWait, type Wait } from '../sync/wait-options.js';
+import { beginWait, parseWait } from '../sync/wait-options.js';
+import { encode } from '../transfer/codec.js';
 import { type FunctionAddress, referenceOf } from '../transfer/function-ref.js';
 import { AsyncResult } from './async-result.js';
 import { callOf, CallKind } from './board.js';
 import { chunksOf, type Input } from './chunks.js';
 import { Dispatcher } from './dispatcher.js';
 import type { Host } from './host.js';
-import { imap, map, type MapCall } from './map.js';
-import { onAbort } from './on-abort.js';
+import type { MapCall } from './feed.js';
+import { Imap } from './imap.js';
+import { map } from './map.js';
 import { oomKills } from './oom.js';
 import {
+  callOptions,
+  checkCallOptions,
   checkMapOptions,
   checkPoolOptions,
   checkPriority,
@@ -30,9 +33,13 @@ import { progressBar } from './progress.js';
 import type { PoolStats } from './stats.js';
 import { Task } from './task.js';
 import { TraceFile } from './trace.js';
+import { type Stop, watch } from './watch.js';
 
 /** A function that workers can find, or where it is. */
 export type PoolFunction<A extends unknown[], R> = ((...args: A) => R) | URL | FunctionAddress;
+
+/** Arguments, which may be left out if a function needs none, and options. */
+export type Given<A extends unknown[], O> = [] extends A ? [args?: A, options?: O] : [args: A, options?: O];
 
 export interface AsyncOptions<R = unknown> extends TaskOptions {
   callback?: ((value: R) => void) | undefined;
@@ -66,7 +73,9 @@ export class Pool implements AsyncDisposable {
     const what = `new ${new.target.name}()`;
     const checked = checkPoolOptions(options, what);
     const host = this.makeHost(checked);
-    const { initializer, trace } = checked;
+    const { initializer, initargs, trace } = checked;
+    // A worker's start would name the place they have in what that is given.
+    if (initargs.length > 0) encode(initargs, 'initargs');
     const traceFile = trace === null ? null : new TraceFile(trace);
     oomKills.note();
     try {
@@ -99,22 +108,21 @@ export class Pool implements AsyncDisposable {
    *   signal aborted, and after `grace` its worker is replaced
    * @throws WorkerDiedError if its worker died while it ran; TimeoutError, the signal's reason, ClosedError after terminate()
    */
-  apply<A extends unknown[], R>(fn: (...args: A) => R, args?: A, options?: TaskOptions): Promise<Awaited<R>>;
+  apply<A extends unknown[], R>(fn: (...args: A) => R, ...given: Given<A, TaskOptions>): Promise<Awaited<R>>;
   apply(fn: URL | FunctionAddress, args?: Iterable<unknown>, options?: TaskOptions): Promise<unknown>;
   apply(fn: Target, args?: Iterable<unknown>, options?: TaskOptions): Promise<unknown> {
-    return this.#apply(fn, args, options, 'Pool.apply()').promise;
+    return this.#apply(fn, args, options, callOptions.apply, 'Pool.apply()').promise;
   }
 
   /** The same, to be asked for later. Its callbacks are called at its end; what they throw is a warning. */
   applyAsync<A extends unknown[], R>(
     fn: (...args: A) => R,
-    args?: A,
-    options?: AsyncOptions<Awaited<R>>,
+    ...given: Given<A, AsyncOptions<Awaited<R>>>
   ): AsyncResult<Awaited<R>>;
   applyAsync(fn: URL | FunctionAddress, args?: Iterable<unknown>, options?: AsyncOptions): AsyncResult;
   applyAsync(fn: Target, args?: Iterable<unknown>, options?: AsyncOptions<never>): AsyncResult {
     const what = 'Pool.applyAsync()';
-    const { promise, stop } = this.#apply(fn, args, options, what);
+    const { promise, stop } = this.#apply(fn, args, options, callOptions.applyAsync, what);
     return this.#asyncResult(promise, stop, options as AsyncOptions | undefined, what);
   }
 
@@ -122,9 +130,12 @@ export class Pool implements AsyncDisposable {
     fn: Target,
     args: Iterable<unknown> | undefined,
     options: TaskOptions | undefined,
+    known: readonly string[],
     what: string,
   ): { promise: Promise<unknown>; stop: Stop } {
     this.#check(what);
+    if (options !== undefined) checkCallOptions(options, known, what);
+    const since = options === undefined ? 0 : performance.now();
     const dispatcher = this.#dispatcher;
     const entry = dispatcher.functions.entry(fn, what);
     const list = args === undefined ? [] : Array.isArray(args) ? args : listOf(args, what);
@@ -150,7 +161,7 @@ export class Pool implements AsyncDisposable {
     if (!task.isEnded) {
       const late = (): TimeoutError =>
         new TimeoutError(`${what}: ${entry.name}() gave no result within ${wait.timeout} ms`);
-      const unwatch = watch(wait, stop, late);
+      const unwatch = watch(wait, stop, late, since);
       const before = task.onEnd;
       task.onEnd = () => {
         unwatch();
@@ -162,45 +173,81 @@ export class Pool implements AsyncDisposable {
 
   /**
    * `fn(item)` of each item, in workers: the results in order. The input may be lazy, also asynchronously; it is taken as there
-   * is room. If items fail, all others are done all the same, and the error of the first that failed is thrown then.
+   * is room. If items fail, all others are done all the same, and the error of the first that failed is thrown then. If the
+   * input itself throws, that ends it at once.
    * @throws as {@link apply}; `timeout` and `signal` are for the whole of it
    */
+  map<T, R>(fn: (item: T) => R, items: Input<T>, options?: MapOptions): Promise<Awaited<R>[]>;
+  map<T, R>(fn: PoolFunction<[item: T], R>, items: Input<T>, options?: MapOptions): Promise<Awaited<R>[]>;
   map<T, R>(
     fn: PoolFunction<[item: T], R>,
     items: Input<T>,
     options: MapOptions = {},
   ): Promise<Awaited<R>[]> {
-    return this.#map(fn, CallKind.map, items, options, 'Pool.map()').promise as Promise<Awaited<R>[]>;
+    return this.#map(fn, CallKind.map, items, options, callOptions.map, 'Pool.map()').promise as Promise<
+      Awaited<R>[]
+    >;
   }
 
   /** As {@link map} with `fn(...item)`. */
+  starmap<A extends unknown[], R>(
+    fn: (...args: A) => R,
+    items: Input<A>,
+    options?: MapOptions,
+  ): Promise<Awaited<R>[]>;
+  starmap<A extends unknown[], R>(
+    fn: PoolFunction<A, R>,
+    items: Input<A>,
+    options?: MapOptions,
+  ): Promise<Awaited<R>[]>;
   starmap<A extends unknown[], R>(
     fn: PoolFunction<A, R>,
     items: Input<A>,
     options: MapOptions = {},
   ): Promise<Awaited<R>[]> {
-    return this.#map(fn, CallKind.starmap, items, options, 'Pool.starmap()').promise as Promise<Awaited<R>[]>;
+    return this.#map(fn, CallKind.starmap, items, options, callOptions.map, 'Pool.starmap()')
+      .promise as Promise<Awaited<R>[]>;
   }
 
   /** As {@link map}, to be asked for later. */
+  mapAsync<T, R>(
+    fn: (item: T) => R,
+    items: Input<T>,
+    options?: MapOptions & AsyncOptions<Awaited<R>[]>,
+  ): AsyncResult<Awaited<R>[]>;
+  mapAsync<T, R>(
+    fn: PoolFunction<[item: T], R>,
+    items: Input<T>,
+    options?: MapOptions & AsyncOptions<Awaited<R>[]>,
+  ): AsyncResult<Awaited<R>[]>;
   mapAsync<T, R>(
     fn: PoolFunction<[item: T], R>,
     items: Input<T>,
     options: MapOptions & AsyncOptions<Awaited<R>[]> = {},
   ): AsyncResult<Awaited<R>[]> {
     const what = 'Pool.mapAsync()';
-    const { promise, stop } = this.#map(fn, CallKind.map, items, options, what);
+    const { promise, stop } = this.#map(fn, CallKind.map, items, options, callOptions.mapAsync, what);
     return this.#asyncResult(promise as Promise<Awaited<R>[]>, stop, options, what);
   }
 
   /** As {@link starmap}, to be asked for later. */
+  starmapAsync<A extends unknown[], R>(
+    fn: (...args: A) => R,
+    items: Input<A>,
+    options?: MapOptions & AsyncOptions<Awaited<R>[]>,
+  ): AsyncResult<Awaited<R>[]>;
+  starmapAsync<A extends unknown[], R>(
+    fn: PoolFunction<A, R>,
+    items: Input<A>,
+    options?: MapOptions & AsyncOptions<Awaited<R>[]>,
+  ): AsyncResult<Awaited<R>[]>;
   starmapAsync<A extends unknown[], R>(
     fn: PoolFunction<A, R>,
     items: Input<A>,
     options: MapOptions & AsyncOptions<Awaited<R>[]> = {},
   ): AsyncResult<Awaited<R>[]> {
     const what = 'Pool.starmapAsync()';
-    const { promise, stop } = this.#map(fn, CallKind.starmap, items, options, what);
+    const { promise, stop } = this.#map(fn, CallKind.starmap, items, options, callOptions.mapAsync, what);
     return this.#asyncResult(promise as Promise<Awaited<R>[]>, stop, options, what);
   }
 
@@ -209,70 +256,38 @@ export class Pool implements AsyncDisposable {
     kind: CallKind,
     items: unknown,
     options: MapOptions,
+    known: readonly string[],
     what: string,
   ): { promise: Promise<unknown[]>; stop: Stop } {
-    const call = this.#mapCall(fn, kind, items, options, what);
-    const { wait } = call;
-    if (wait.signal?.aborted === true)
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- a signal's reason is anything
-      return { promise: Promise.reject(wait.signal.reason), stop: () => false };
-    const total = call.chunks.total;
-    const { promise, stop } = call.options.progress
-      ? this.#mapWithBar(call, what)
-      : map(call, total === undefined ? [] : new Array<unknown>(total));
-    let isOver = false;
-    const end: Stop = (reason, running = true) => {
-      if (isOver || !running) return false;
-      isOver = true;
-      stop(reason);
-      return true;
+    const call = this.#mapCall(fn, kind, items, options, known, what);
+    const bar = call.options.progress
+      ? progressBar(`${what.slice('Pool.'.length, -2)} ${call.fn.name}`)
+      : null;
+    if (bar === null) return map(call);
+    const { onProgress } = call.options;
+    const both: MapOptions['onProgress'] = (progress) => {
+      bar.onProgress(progress);
+      return onProgress?.(progress);
     };
-    const unwatch = watch(
-      wait,
-      end,
-      () => new TimeoutError(`${what}: not all items were done within ${wait.timeout} ms`),
-    );
-    const over = (): void => {
-      isOver = true;
-      unwatch();
-    };
-    promise.then(over, over);
-    return { promise, stop: end };
-  }
-
-  #mapWithBar(call: MapCall, what: string): { promise: Promise<unknown[]>; stop: (reason: unknown) => void } {
-    let stopped: { reason: unknown } | null = null;
-    let stop = (reason: unknown): void => {
-      stopped = { reason };
-    };
-    const run = async (): Promise<unknown[]> => {
-      const bar = await progressBar(`${what.slice('Pool.'.length, -2)} ${call.fn.name}`);
-      const { onProgress } = call.options;
-      const both: MapOptions['onProgress'] = (progress) => {
-        bar?.onProgress(progress);
-        onProgress?.(progress);
-      };
-      const running = map({ ...call, options: { ...call.options, onProgress: both } }, []);
-      ({ stop } = running);
-      if (stopped !== null) stop(stopped.reason);
-      try {
-        return await running.promise;
-      } finally {
-        bar?.stop();
-      }
-    };
-    return {
-      promise: run(),
-      stop: (reason) => {
-        stop(reason);
-      },
-    };
+    const { promise, stop } = map({ ...call, options: { ...call.options, onProgress: both } });
+    return { promise: promise.finally(() => bar.stop()), stop };
   }
 
   /**
-   * As {@link map}, one result after the other as an async iterable: in order, each as soon as it is there. The input is taken
-   * no more than `buffer` items ahead of what is taken here. Leaving the loop ends what is not done; an item's error ends it, too.
+   * As {@link map}, one result after the other as an async iterable: in order, each as soon as it is there. It begins at once.
+   * The input is taken no more than `buffer` items ahead of what is taken here. Leaving the loop ends what is not done; an
+   * item's error ends it, too.
    */
+  imap<T, R>(
+    fn: (item: T) => R,
+    items: Input<T>,
+    options?: ImapOptions,
+  ): AsyncGenerator<Awaited<R>, void, undefined>;
+  imap<T, R>(
+    fn: PoolFunction<[item: T], R>,
+    items: Input<T>,
+    options?: ImapOptions,
+  ): AsyncGenerator<Awaited<R>, void, undefined>;
   imap<T, R>(
     fn: PoolFunction<[item: T], R>,
     items: Input<T>,
@@ -288,6 +303,16 @@ export class Pool implements AsyncDisposable {
 
   /** As {@link imap}, in the order in which results come. */
   imapUnordered<T, R>(
+    fn: (item: T) => R,
+    items: Input<T>,
+    options?: ImapOptions,
+  ): AsyncGenerator<Awaited<R>, void, undefined>;
+  imapUnordered<T, R>(
+    fn: PoolFunction<[item: T], R>,
+    items: Input<T>,
+    options?: ImapOptions,
+  ): AsyncGenerator<Awaited<R>, void, undefined>;
+  imapUnordered<T, R>(
     fn: PoolFunction<[item: T], R>,
     items: Input<T>,
     options: ImapOptions = {},
@@ -301,17 +326,8 @@ export class Pool implements AsyncDisposable {
   }
 
   /** @internal As {@link imap} with `fn(...item)`. */
-  imapStar<A extends unknown[], R>(
-    fn: PoolFunction<A, R>,
-    items: Input<A>,
-    options: ImapOptions,
-    what: string,
-  ): AsyncGenerator<Awaited<R>, void, undefined> {
-    return this.#imap(fn, CallKind.starmap, items, options, true, what) as AsyncGenerator<
-      Awaited<R>,
-      void,
-      undefined
-    >;
+  imapStar(fn: Target, items: Iterable<unknown>, options: ImapOptions, what: string): Imap {
+    return this.#imap(fn, CallKind.starmap, items, options, true, what);
   }
 
   #imap(
@@ -321,11 +337,9 @@ export class Pool implements AsyncDisposable {
     options: ImapOptions,
     ordered: boolean,
     what: string,
-  ): AsyncGenerator<unknown, void, undefined> {
-    const { chunksize = 1 } = options;
-    const call = this.#mapCall(fn, kind, items, { ...options, chunksize }, what);
-    call.wait.signal?.throwIfAborted();
-    return imap(call, ordered);
+  ): Imap {
+    const call = this.#mapCall(fn, kind, items, options, callOptions.imap, what);
+    return new Imap(call, ordered);
   }
 
   #mapCall(
@@ -333,10 +347,12 @@ export class Pool implements AsyncDisposable {
     kind: CallKind,
     items: unknown,
     options: MapOptions & ImapOptions,
+    known: readonly string[],
     what: string,
   ): MapCall {
     this.#check(what);
-    const checked = checkMapOptions(options, what);
+    const since = performance.now();
+    const checked = checkMapOptions(options, known, what);
     const wait = parseWait(options, what);
     const dispatcher = this.#dispatcher;
     const entry = dispatcher.functions.entry(fn, what);
@@ -344,10 +360,13 @@ export class Pool implements AsyncDisposable {
     const spread =
       kind === CallKind.starmap
         ? (item: unknown, i: number) =>
-            Array.isArray(item) ? (item as unknown[]) : listOf(item, `${what}: items[${i}]`)
+            Array.isArray(item) ? (item as unknown[]) : listOf(item, what, `items[${i}]`)
         : null;
-    const chunks = chunksOf(items, checked.chunksize, workers, spread, what);
-    return { dispatcher, fn: entry, kind, chunks, options: checked, wait, what };
+    const size = checked.chunksize ?? (known === callOptions.imap ? 1 : undefined);
+    // An input that nobody will take is not touched.
+    const input = wait.signal?.aborted === true ? [] : items;
+    const chunks = chunksOf(input, size, workers, spread, what);
+    return { dispatcher, fn: entry, kind, chunks, options: checked, wait, since, what };
   }
 
   /**
@@ -424,6 +443,8 @@ export class Pool implements AsyncDisposable {
   resize(processes: number | { min: number; max: number }): void {
     const what = 'Pool.resize()';
     this.#check(what);
+    const given: unknown = processes;
+    if (typeof given !== 'number') checkCallOptions(given, ['min', 'max'], what);
     const { min, max } = typeof processes === 'number' ? { min: processes, max: processes } : processes;
     wholeNumber(max, `${what}: max`, 1, 4000);
     wholeNumber(min, `${what}: min`, 0, max);
@@ -496,29 +517,4 @@ export class Pool implements AsyncDisposable {
       );
     this.#dispatcher.checkRunning(what);
   }
-}
-
-/** Ends tasks for their caller; with `running` false only what has not begun. False: nothing was ended. */
-type Stop = (reason: unknown, running?: boolean) => boolean;
-
-/** Ends something at a deadline or a signal's abort. The returned function calls that off. */
-function watch(
-  { timeout, signal }: Wait,
-  stop: (reason: unknown) => boolean,
-  late: () => TimeoutError,
-): () => void {
-  if (timeout === Infinity && signal === undefined) return () => undefined;
-  const unlisten =
-    signal === undefined
-      ? null
-      : onAbort(signal, () => {
-          stop(signal.reason);
-        });
-  const stopTimer = atDeadline(performance.now() + timeout, () => {
-    stop(late());
-  });
-  return () => {
-    stopTimer();
-    unlisten?.();
-  };
 }

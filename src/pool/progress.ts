@@ -5,24 +5,35 @@ type OnProgress = NonNullable<MapOptions['onProgress']>;
 
 export interface ProgressBar {
   readonly onProgress: OnProgress;
-  stop(): void;
+  /** Resolves when the bar shows what was done in the end. */
+  stop(): Promise<void>;
 }
 
 /** Null where stderr is no terminal. The bar appears with the first progress. */
-export async function progressBar(name: string): Promise<ProgressBar | null> {
+export function progressBar(name: string): ProgressBar | null {
   if (!process.stderr.isTTY) return null;
-  const { SingleBar, Presets } = (await import('cli-progress')).default;
-  const format = `${name} {bar} {percentage} % | {value} of {total} | {duration_formatted} + {eta_formatted}`;
-  const bar = new SingleBar({ format, hideCursor: true, stream: process.stderr }, Presets.shades_classic);
   let isStarted = false;
-  return {
-    onProgress({ done, total }) {
+  let latest: Parameters<OnProgress>[0] | null = null;
+  let show: OnProgress = () => undefined;
+  const format = `${name} {bar} {percentage} % | {value} of {total} | {duration_formatted} + {eta_formatted}`;
+  const loaded = import('cli-progress').then(({ default: { SingleBar, Presets } }) => {
+    const bar = new SingleBar({ format, hideCursor: true, stream: process.stderr }, Presets.shades_classic);
+    show = ({ done, total }) => {
       if (!isStarted) bar.start(total ?? done, 0);
       isStarted = true;
       bar.setTotal(total ?? done);
       bar.update(done);
+    };
+    if (latest !== null) show(latest);
+    return bar;
+  });
+  return {
+    onProgress(progress) {
+      latest = progress;
+      show(progress);
     },
-    stop() {
+    async stop() {
+      const bar = await loaded;
       if (isStarted) bar.stop();
     },
   };

@@ -12,7 +12,7 @@ import type { FunctionRef } from '../transfer/function-ref.js';
 import { resolveFunction } from '../transfer/function-resolve.js';
 import { Board, callFunction, callKind, CallKind, numberMask, ResultKind } from './board.js';
 import { runAs, RunningTask, setTaskSource } from './current-task.js';
-import { eachItem, isThenable, ItemError } from './each-item.js';
+import { eachItem, isThenable, type Part, sendable, Slots } from './each-item.js';
 import type { Seat } from './host.js';
 import { ownMemory } from './own-memory.js';
 
@@ -50,6 +50,7 @@ class PoolWorker {
   readonly #board: Board;
   readonly #functions: Known[] = [];
   readonly #running = new Map<number, RunningTask>();
+  readonly #slots: Slots;
   /** How many tasks have been taken, and results put. */
   #taken = 0;
   #replied = 0;
@@ -75,6 +76,9 @@ class PoolWorker {
     this.#seat = seat;
     this.#tasks = pipeStateOf(seat.tasks, what);
     this.#board = new Board(seat.board);
+    this.#slots = new Slots(seat.concurrency, () => {
+      this.#resume();
+    });
     if (seat.concurrency === 1) setTaskSource(() => this.#only);
   }
 
@@ -143,9 +147,7 @@ class PoolWorker {
   };
 
   get #isFull(): boolean {
-    return (
-      this.#pending >= this.#seat.concurrency || this.#unsent > 0 || (this.#isRetiring && !this.#isEnding)
-    );
+    return this.#slots.areFull || this.#unsent > 0 || (this.#isRetiring && !this.#isEnding);
   }
 
   /** Goes on in another turn of the loop. */
@@ -200,7 +202,7 @@ class PoolWorker {
     try {
       args = this.#tasks.take(what);
     } catch (error) {
-      this.#runLater(n, async () => this.#call(n, call, await valueLater(error)));
+      this.#runLater(n, call, async () => this.#call(n, call, await valueLater(error)));
       return;
     }
     if (callKind(call) === CallKind.define) {
@@ -208,11 +210,11 @@ class PoolWorker {
       return;
     }
     if (this.#functions[callFunction(call)]!.fn === null) {
-      this.#runLater(n, () => this.#call(n, call, args));
+      this.#runLater(n, call, () => this.#call(n, call, args));
       return;
     }
     if (this.#seat.concurrency > 1 || this.#seat.traces) {
-      this.#runLater(n, () => this.#call(n, call, args));
+      this.#runLater(n, call, () => this.#call(n, call, args));
       return;
     }
     this.#current = n;
@@ -227,16 +229,17 @@ class PoolWorker {
       return;
     }
     if (isLater) {
-      this.#runLater(n, () => value);
+      this.#runLater(n, call, () => value);
       return;
     }
     this.#current = -1;
-    this.#reply(n, value);
+    this.#reply(n, call, value);
   }
 
   /** A task that does not end in the call. */
-  #runLater(n: number, body: () => unknown): void {
+  #runLater(n: number, call: number, body: () => unknown): void {
     this.#pending++;
+    this.#slots.take();
     this.#begin();
     const task = this.#only?.id === n ? this.#only : new RunningTask(n, this.#seat.number);
     if (this.#seat.concurrency === 1) {
@@ -248,7 +251,7 @@ class PoolWorker {
     const run = async (): Promise<void> => {
       try {
         const value = await body();
-        this.#reply(n, value, began);
+        this.#reply(n, call, value, began);
       } catch (error) {
         this.#fail(n, error, began);
       } finally {
@@ -257,7 +260,7 @@ class PoolWorker {
         this.#pending--;
         this.#idle();
         if (this.#seat.maxMemory > 0) this.#checkMemory();
-        this.#resume();
+        this.#slots.give();
       }
     };
     void (this.#seat.concurrency === 1 ? run() : runAs(task, run));
@@ -280,33 +283,40 @@ class PoolWorker {
         return this.#call(n, call, args);
       });
     }
-    const { concurrency } = this.#seat;
+    const slots = this.#slots;
+    const isAborted = (): boolean => this.#running.get(n)?.isAborted === true;
     switch (callKind(call)) {
       case CallKind.map:
-        return eachItem(args as ArrayLike<unknown>, (item) => fn(item), concurrency);
+        return eachItem(args as ArrayLike<unknown>, (item) => fn(item), slots, isAborted);
       case CallKind.starmap:
-        return eachItem(args as ArrayLike<unknown>, (item) => fn(...(item as unknown[])), concurrency);
+        return eachItem(args as ArrayLike<unknown>, (item) => fn(...(item as unknown[])), slots, isAborted);
       default:
         return fn(...(args as unknown[]));
     }
   }
 
-  #reply(n: number, value: unknown, began = 0): void {
+  #reply(n: number, call: number, value: unknown, began = 0): void {
     try {
       this.#put(n, ResultKind.returned, value, 'result', began);
+    } catch (error) {
+      if (callKind(call) === CallKind.call) this.#fail(n, error, began);
+      else this.#replyPart(n, sendable(value, error), began);
+    }
+  }
+
+  #replyPart(n: number, part: Part, began: number): void {
+    try {
+      this.#put(n, ResultKind.returned, part, 'result', began);
     } catch (error) {
       this.#fail(n, error, began);
     }
   }
 
   #fail(n: number, error: unknown, began = 0): void {
-    const isItems = ItemError.is(error);
-    const item = isItems ? error.item : -1;
-    const reason = isItems ? error.error : error;
     try {
-      this.#put(n, ResultKind.threw, { thrown: takeApart(reason), item }, 'error', began);
+      this.#put(n, ResultKind.threw, { thrown: takeApart(error) }, 'error', began);
     } catch {
-      this.#put(n, ResultKind.threw, { thrown: inWords(reason), item }, 'error', began);
+      this.#put(n, ResultKind.threw, { thrown: inWords(error) }, 'error', began);
     }
   }
 

@@ -123,9 +123,9 @@ function checkEnvironment(env: unknown, what: string): CheckedOptions['env'] {
   );
 }
 
-export function listOf(args: unknown, what: string): unknown[] {
+export function listOf(args: unknown, what: string, name = 'args'): unknown[] {
   if (typeof args !== 'object' || args === null || !(Symbol.iterator in args)) {
-    throw typeError(`${what}: args must be a list, not ${show(args)}`);
+    throw typeError(`${what}: ${name} must be a list, not ${show(args)}`);
   }
   return [...(args as Iterable<unknown>)];
 }
