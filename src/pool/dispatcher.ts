@@ -14,6 +14,7 @@ import { keepAlive } from '../sync/waits.js';
 import { putTogether, type Thrown } from '../transfer/error-transfer.js';
 import { Backlog } from './backlog.js';
 import { ResultKind } from './board.js';
+import { monotonic } from './clock.js';
 import { taskEnded, tellTask, tellWorker } from './diagnostics.js';
 import { Doorbell } from './doorbell.js';
 import { Functions } from './functions.js';
@@ -35,6 +36,8 @@ const stealAfterMs = 2;
 /** So many workers in a row that end before they are ready, and the pool is broken. */
 const startsMax = 5;
 const startAgainMs = 100;
+/** Longer ones are no timers of Node. */
+const timeoutMax = 0x7fffffff;
 
 export type DispatcherOptions = Pick<
   CheckedPoolOptions,
@@ -54,6 +57,8 @@ export class Dispatcher {
   readonly #doorbell = new Doorbell();
   readonly #links: Link[] = [];
   readonly #backlog = new Backlog();
+  /** Tasks that were answered with what another module must be loaded for, first: no worker has to do with them any more. */
+  readonly #undecoded = new Set<Task>();
   /** How many tasks have not ended for their callers. */
   #pending = 0;
   #state: State = 'running';
@@ -103,7 +108,7 @@ export class Dispatcher {
     return this.#max;
   }
   get running(): number {
-    let running = 0;
+    let running = this.#undecoded.size;
     for (const { outstanding } of this.#links) running += Math.min(outstanding, this.#options.concurrency);
     return running;
   }
@@ -169,6 +174,7 @@ export class Dispatcher {
 
   #leave(task: Task): void {
     if (task.isEnded) return;
+    if (this.#undecoded.size > 0) this.#undecoded.delete(task);
     this.measures.ended(task);
     this.#pending--;
   }
@@ -186,13 +192,27 @@ export class Dispatcher {
       return true;
     }
     if (!running) return false;
-    link.abort(task, reason instanceof Error ? reason.message : String(reason));
+    link.abort(task, textOf(reason));
     this.#leave(task);
     task.threw(reason);
-    setTimeout(() => {
-      if (task.link === link && !link.hasEnded) link.worker.kill();
-    }, this.#options.grace).unref();
+    this.#giveGrace(link, task);
     return true;
+  }
+
+  /** A worker that goes on with a task for longer than the grace, since it could know of its abort, is replaced. */
+  #giveGrace(link: Link, task: Task): void {
+    const left = (): number => link.toldAt(task) + this.#options.grace - performance.now();
+    if (left() > timeoutMax) return;
+    const goesOn = (): boolean => task.link === link && !link.hasEnded;
+    const look = (): void => {
+      if (!goesOn()) return;
+      // It may have answered, and another task runs by now.
+      if (this.#takeFrom(link, windowMax) > 0) this.#pumpSoon();
+      if (!goesOn()) return;
+      if (left() > 0) this.#giveGrace(link, task);
+      else link.kill();
+    };
+    setTimeout(look, Math.max(0, left())).unref();
   }
 
   // ---- Results -----------------------------------------------------------------------------------------------------------
@@ -252,6 +272,7 @@ export class Dispatcher {
     if (got * 2 >= link.window && link.window < windowMax) link.window = Math.min(windowMax, link.window * 2);
     else if ((now - link.activeAt) / got > stealAfterMs) link.window = link.windowLeast;
     link.activeAt = now;
+    oomKills.lookSometimes(now);
     if (link.outstanding === 0) {
       link.idleSince = now;
       if (!link.accepts) this.#retire(link);
@@ -261,19 +282,26 @@ export class Dispatcher {
 
   #took(link: Link): void {
     const { task, kind, times, value } = link.take();
-    if (value instanceof Undecoded) {
-      void value.promise.then(
-        (decoded) => {
-          this.#arrived(link, task, kind, decoded);
-        },
-        (error: unknown) => {
-          if (task !== null) this.#fail(task, error);
-        },
-      );
+    if (task !== null && this.#trace !== null) this.#trace.add(link, task, link.board.times(times));
+    if (!(value instanceof Undecoded)) {
+      this.#arrived(link, task, kind, value);
       return;
     }
-    if (task !== null && this.#trace !== null) this.#trace.add(link, task, link.board.times(times));
-    this.#arrived(link, task, kind, value);
+    if (task !== null) {
+      task.link = null;
+      if (!task.isEnded) this.#undecoded.add(task);
+    }
+    value.promise.then(
+      (decoded) => {
+        this.#arrived(link, task, kind, decoded);
+        this.#pumpSoon();
+      },
+      (error: unknown) => {
+        if (task !== null) this.#fail(task, error);
+        else if (kind === ResultKind.said) this.#break(error); // all that needs modules is an initializer's error
+        this.#pumpSoon();
+      },
+    );
   }
 
   #arrived(link: Link, task: Task | null, kind: number, value: unknown): void {
@@ -285,11 +313,7 @@ export class Dispatcher {
       this.#return(task, value);
     } else {
       const { thrown } = value as { thrown: Thrown };
-      const error = putTogether(thrown, task.fn.findClass);
-      this.#fail(
-        task,
-        remoteCause(error, `${task.fn.name}() in ${link.worker.name} (pid ${link.worker.pid})`),
-      );
+      this.#fail(task, rebuilt(thrown, task.fn.findClass, `${task.fn.name}()`, link));
     }
   }
 
@@ -304,12 +328,7 @@ export class Dispatcher {
         this.#retire(link);
         return;
       case 'broken':
-        this.#break(
-          remoteCause(
-            putTogether(saying.thrown as Thrown, () => undefined),
-            `initializer in ${link.worker.name} (pid ${link.worker.pid})`,
-          ),
-        );
+        this.#break(rebuilt(saying.thrown as Thrown, () => undefined, 'initializer', link));
     }
   }
 
@@ -435,9 +454,11 @@ export class Dispatcher {
     tellWorker(link.worker, end);
     const { started, queued } = link.leftBehind();
     const { worker } = link;
-    const note = end.signal === 'SIGKILL' && oomKills.hasGrown() ? ': killed by the OOM killer' : '';
+    const note = noteOn(link, end);
+    const now = monotonic();
     for (const task of started) {
       const { name } = task.fn;
+      this.#trace?.add(link, task, [link.since(task), now]);
       const died = workerDied(worker.name, worker.pid, end, `${note}, while it ran ${name}()`, {
         id: task.number,
         name,
@@ -448,6 +469,7 @@ export class Dispatcher {
     for (const task of lost)
       this.#fail(task, workerDied(worker.name, worker.pid, end, `${note}, before ${task.fn.name}() began`));
     this.#backlog.unshift(queued.filter((task) => task.only === null && !task.isEnded));
+    this.#trace?.forget(link);
     link.close();
     if (!link.isReady && !link.isRetiring && this.#broken === null && this.#state !== 'ended') {
       if (++this.#failedStarts >= startsMax)
@@ -474,7 +496,7 @@ export class Dispatcher {
         }
         this.#watchIdle();
       },
-      Math.max(10, idleTimeout / 2),
+      Math.min(Math.max(10, idleTimeout / 2), timeoutMax),
     );
     this.#idleTimer.unref();
   }
@@ -496,12 +518,13 @@ export class Dispatcher {
     if (this.#broken !== null || this.#state === 'ended') return;
     this.#broken = error;
     this.#failAll(() => error);
-    for (const link of this.#links) link.worker.kill();
+    for (const link of this.#links) link.kill();
     this.#wake();
   }
 
   #failAll(reason: () => unknown): void {
     for (const task of this.#backlog.clear()) if (!task.isEnded) this.#fail(task, reason());
+    for (const task of [...this.#undecoded]) this.#fail(task, reason());
     for (const link of this.#links)
       for (const task of [...link.tasks()]) if (!task.isEnded) this.#fail(task, reason());
   }
@@ -588,6 +611,38 @@ export class Dispatcher {
     if (this.#state === 'running' && this.#broken === null) return;
     if (this.#broken !== null && this.#state === 'running') throw this.#broken as Error;
     throw new ProcessError('ERR_MP_STATE', `${what}: the pool was closed; make a new one`);
+  }
+}
+
+/** The error that something threw in a worker. */
+function rebuilt(
+  thrown: Thrown,
+  findClass: (name: string) => unknown,
+  where: string,
+  { worker: { name, pid } }: Link,
+): unknown {
+  let error: unknown;
+  try {
+    error = putTogether(thrown, findClass);
+    return remoteCause(error, `${where} in ${name} (pid ${pid})`);
+  } catch (failure) {
+    return error ?? failure; // a class of the program has its own idea of what its errors have
+  }
+}
+
+/** What is known of a worker's end beside its code or signal. */
+function noteOn(link: Link, { signal }: WorkerEnd): string {
+  if (link.wasKilled) return ', because a task went on after its abort';
+  const isLikely = signal === 'SIGKILL' && oomKills.explains(link.oomKillsBefore);
+  if (!isLikely) oomKills.look();
+  return isLikely ? ', probably by the OOM killer' : '';
+}
+
+function textOf(reason: unknown): string {
+  try {
+    return String(reason instanceof Error ? reason.message : reason);
+  } catch {
+    return 'aborted'; // it cannot be told
   }
 }
 

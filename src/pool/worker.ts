@@ -7,10 +7,11 @@ import { How } from '../native/message-binding.js';
 import { whileImporting } from '../process/current.js';
 import { waitInLine } from '../sync/wait-line.js';
 import { encode } from '../transfer/codec.js';
-import { takeApart } from '../transfer/error-transfer.js';
+import { takeApart, type Thrown } from '../transfer/error-transfer.js';
 import type { FunctionRef } from '../transfer/function-ref.js';
 import { resolveFunction } from '../transfer/function-resolve.js';
 import { Board, callFunction, callKind, CallKind, numberMask, ResultKind } from './board.js';
+import { monotonic } from './clock.js';
 import { runAs, RunningTask, setTaskSource } from './current-task.js';
 import { eachItem, isThenable, ItemError } from './each-item.js';
 import type { Seat } from './host.js';
@@ -65,7 +66,6 @@ class PoolWorker {
   /** The task that runs, or the last one, of a worker that runs one at a time: its number, or -1. */
   #current = -1;
   #currentTask: RunningTask | null = null;
-  #busySince = 0;
   #busyDepth = 0;
   #memoryChecked = 0;
   #end: () => void = () => undefined;
@@ -85,7 +85,9 @@ class PoolWorker {
       this.#say({ says: 'ready' });
       return true;
     } catch (error) {
-      this.#say({ says: 'broken', thrown: takeApart(error) });
+      putError(error, (thrown) => {
+        this.#say({ says: 'broken', thrown });
+      });
       return false;
     }
   }
@@ -190,6 +192,7 @@ class PoolWorker {
     const n = this.#taken;
     this.#taken = (n + 1) & numberMask;
     const call = this.#board.call(n);
+    if (this.#seat.traces) this.#board.setSince(n);
     const isOurs = this.#board.start(n);
     this.#board.taken = this.#taken;
     if (!isOurs) {
@@ -217,14 +220,16 @@ class PoolWorker {
     }
     this.#current = n;
     let value: unknown;
+    let isLater: boolean;
     try {
       value = this.#call(n, call, args);
+      isLater = isThenable(value);
     } catch (error) {
       this.#current = -1;
       this.#fail(n, error);
       return;
     }
-    if (isThenable(value)) {
+    if (isLater) {
       this.#runLater(n, () => value);
       return;
     }
@@ -242,7 +247,7 @@ class PoolWorker {
       this.#currentTask = task;
     }
     this.#running.set(n, task);
-    const began = this.#seat.traces ? performance.timeOrigin + performance.now() : 0;
+    const began = this.#seat.traces ? monotonic() : 0;
     const run = async (): Promise<void> => {
       try {
         const value = await body();
@@ -298,9 +303,10 @@ class PoolWorker {
   }
 
   #fail(n: number, error: unknown, began = 0): void {
-    const item = error instanceof ItemError ? error : null;
-    const thrown = takeApart(item === null ? error : item.error);
-    this.#put(n, ResultKind.threw, { thrown, item: item?.item ?? -1 }, 'error', began);
+    const { item, thrown } = ofItem(error);
+    putError(thrown, (parts) => {
+      this.#put(n, ResultKind.threw, { thrown: parts, item }, 'error', began);
+    });
   }
 
   #say(saying: Saying): void {
@@ -311,7 +317,7 @@ class PoolWorker {
   #put(n: number, kind: number, value: unknown, rootName: string, began: number): void {
     const number = this.#replied;
     this.#board.setResult(number, n, kind);
-    if (began !== 0) this.#board.setTimes(number, began, performance.timeOrigin + performance.now());
+    if (began !== 0) this.#board.setTimes(number, began, monotonic());
     let put: boolean;
     try {
       put = this.#unsent === 0 && this.#tasks.put(value, false, what);
@@ -361,11 +367,11 @@ class PoolWorker {
   }
 
   #begin(): void {
-    if (this.#busyDepth++ === 0) this.#busySince = performance.now();
+    if (this.#busyDepth++ === 0) this.#board.begin();
   }
 
   #idle(): void {
-    if (--this.#busyDepth === 0) this.#board.busy += performance.now() - this.#busySince;
+    if (--this.#busyDepth === 0) this.#board.end();
   }
 
   #checkMemory(): void {
@@ -376,6 +382,52 @@ class PoolWorker {
     this.#isRetiring = true;
     this.#say({ says: 'retire' });
   }
+}
+
+/** Which item of a chunk failed, or -1, and with what. */
+function ofItem(error: unknown): { item: number; thrown: unknown } {
+  try {
+    if (error instanceof ItemError) return { item: error.item, thrown: error.error };
+  } catch {
+    // A proxy may have thrown.
+  }
+  return { item: -1, thrown: error };
+}
+
+/** Puts an error as it is; or what can be told of it, where that fails for whatever it consists of. */
+function putError(error: unknown, put: (thrown: Thrown) => void): void {
+  try {
+    put(takeApart(error));
+  } catch {
+    put(inWords(error));
+  }
+}
+
+function inWords(error: unknown): Thrown {
+  const told = (read: (error: Error) => unknown): string => {
+    try {
+      const value = read(error as Error);
+      return typeof value === 'string' ? value : '';
+    } catch {
+      return '';
+    }
+  };
+  const name = told((e) => e.name) || 'Error';
+  const message = told((e) => e.message) || 'an error that cannot be sent';
+  const stack = told((e) => e.stack) || undefined;
+  return {
+    kind: 'error',
+    error: {
+      classes: [name],
+      name,
+      message,
+      stack,
+      ownName: false,
+      cause: null,
+      errors: null,
+      properties: [],
+    },
+  };
 }
 
 async function load(ref: FunctionRef): Promise<AnyFunction> {
