@@ -185,4 +185,15 @@ forEachPool(({ head, runJson }) => {
     expect(most).toBeLessThanOrEqual(512);
     expect(before).toBeLessThanOrEqual(32);
   });
+
+  test('resize() with more room than there are workers ends none of them', async () => {
+    const got = await runJson(`${head}
+      const pool = make(3);
+      await pool.ready();
+      pool.resize({ min: 1, max: 6 });
+      await new Promise((r) => setTimeout(r, 200));
+      out([pool.stats().workers, pool.stats().started]);
+      await pool.terminate();`);
+    expect(got).toEqual([3, 3]);
+  });
 });
