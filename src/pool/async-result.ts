@@ -1,4 +1,6 @@
+import { inspect } from 'node:util';
 import { ProcessError, TimeoutError } from '../errors.js';
+import { show, typeError } from '../native/arguments.js';
 import { beginWait, type WaitOptions } from '../sync/wait-options.js';
 
 /** A task's outcome that is asked for later. It can be awaited like a promise; if nobody does, its error harms nothing. */
@@ -98,4 +100,30 @@ export class AsyncResult<R = unknown> implements Promise<R> {
         );
     });
   }
+}
+
+export interface Callbacks<R> {
+  callback?: ((value: R) => void) | undefined;
+  errorCallback?: ((error: unknown) => void) | undefined;
+}
+
+/** To be called before the task is handed in. @throws TypeError */
+export function checkCallbacks(options: Callbacks<never> | undefined, what: string): void {
+  const { callback, errorCallback } = options ?? {};
+  for (const [name, fn] of Object.entries({ callback, errorCallback }))
+    if (fn !== undefined && typeof fn !== 'function')
+      throw typeError(`${what}: ${name} must be a function, not ${show(fn)}`);
+}
+
+/** Calls them at the task's end. What they throw, or reject with, is a warning. */
+export function callBack<R>(promise: Promise<R>, { callback, errorCallback }: Callbacks<R>): void {
+  const warn = (error: unknown): void => {
+    process.emitWarning(error instanceof Error ? error : new Error(inspect(error)));
+  };
+  promise
+    .then(
+      (value) => callback?.(value),
+      (error: unknown) => errorCallback?.(error),
+    )
+    .catch(warn);
 }

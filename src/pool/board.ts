@@ -1,6 +1,7 @@
 /** A pool's board (native/core/pool_board.h says what its words mean, and who may write them), as either side sees it. */
 import { MpArray as SharedInts, RawArray } from '../memory/array.js';
 import { native } from '../native/load.js';
+import { monotonic } from './clock.js';
 
 const { layout } = native;
 const { offsets } = layout;
@@ -9,10 +10,12 @@ const wordsPerEntry = layout.poolEntryBytes / 4;
 const taskWord = entriesAt + offsets['PoolEntry.task']! / 4;
 const callWord = entriesAt + offsets['PoolEntry.call']! / 4;
 const resultWord = entriesAt + offsets['PoolEntry.result']! / 4;
+const sinceWord = entriesAt + offsets['PoolEntry.since']! / 4;
 const beganDouble = (offsets['PoolBoard.entry']! + offsets['PoolEntry.began']!) / 8;
 const endedDouble = (offsets['PoolBoard.entry']! + offsets['PoolEntry.ended']!) / 8;
 const takenWord = offsets['PoolBoard.taken']! / 4;
 const busyDouble = offsets['PoolBoard.busy']! / 8;
+const busySinceDouble = offsets['PoolBoard.since']! / 8;
 
 const queued = 0;
 const started = 1;
@@ -111,10 +114,33 @@ export class Board {
     return [this.#doubles[at + beganDouble]!, this.#doubles[at + endedDouble]!];
   }
 
-  get busy(): number {
-    return this.#doubles[busyDouble]!;
+  /** By the worker, while somebody traces: task `n` begins. */
+  setSince(n: number): void {
+    this.#words[(n & entryMask) * wordsPerEntry + sinceWord] = (monotonic() * 10) % 2 ** 32;
   }
-  set busy(milliseconds: number) {
-    this.#doubles[busyDouble] = milliseconds;
+
+  /** When task `n` began, in milliseconds: right for some days. */
+  since(n: number): number {
+    const now = Math.floor(monotonic() * 10);
+    return (now - ((now - this.#words[(n & entryMask) * wordsPerEntry + sinceWord]!) >>> 0)) / 10;
+  }
+
+  /** By the worker: it runs something from now on. */
+  begin(): void {
+    this.#doubles[busySinceDouble] = monotonic();
+  }
+
+  /** By the worker: it runs nothing any more. */
+  end(): void {
+    const since = this.#doubles[busySinceDouble]!;
+    // Who looks in between finds it less busy than it was, not more.
+    this.#doubles[busySinceDouble] = 0;
+    this.#doubles[busyDouble]! += monotonic() - since;
+  }
+
+  /** How many milliseconds it has run tasks. */
+  get busy(): number {
+    const since = this.#doubles[busySinceDouble]!;
+    return this.#doubles[busyDouble]! + (since === 0 ? 0 : Math.max(0, monotonic() - since));
   }
 }

@@ -14,12 +14,14 @@ import { keepAlive } from '../sync/waits.js';
 import { putTogether, type Thrown } from '../transfer/error-transfer.js';
 import { Backlog } from './backlog.js';
 import { ResultKind } from './board.js';
-import { taskEnded, tellTask, tellWorker } from './diagnostics.js';
+import { monotonic } from './clock.js';
+import { Crew, type CrewOptions, type Employer, timeoutMax } from './crew.js';
+import { taskEnded, tellTask } from './diagnostics.js';
 import { Doorbell } from './doorbell.js';
 import { Functions } from './functions.js';
-import { type Host, type Seat, terminated, type WorkerEnd, workerDied } from './host.js';
+import { type Host, terminated, type WorkerEnd, workerDied } from './host.js';
 import { RunLimits } from './limits.js';
-import { Link, Undecoded, windowMax } from './link.js';
+import { type Link, Undecoded, windowMax } from './link.js';
 import { oomKills } from './oom.js';
 import type { CheckedPoolOptions } from './options.js';
 import { remoteCause } from './remote-cause.js';
@@ -32,15 +34,7 @@ import type { Saying } from './worker.js';
 const turnMax = 512;
 /** A worker that has not answered for so long has a long task: others take over what is queued behind that. */
 const stealAfterMs = 2;
-/** So many workers in a row that end before they are ready, and the pool is broken. */
-const startsMax = 5;
-const startAgainMs = 100;
-
-export type DispatcherOptions = Pick<
-  CheckedPoolOptions,
-  'min' | 'max' | 'maxTasksPerChild' | 'idleTimeout' | 'grace'
-> &
-  Pick<Seat, 'concurrency' | 'maxMemory' | 'traces' | 'initializer' | 'initargs'>;
+export type DispatcherOptions = CrewOptions & Pick<CheckedPoolOptions, 'grace'>;
 
 type State = 'running' | 'closing' | 'ended';
 
@@ -54,12 +48,14 @@ export class Dispatcher {
   readonly functions = new Functions();
   readonly measures = new Measures();
   readonly limits = new RunLimits((task, reason) => this.abort(task, reason));
-  readonly #host: Host;
   readonly #options: DispatcherOptions;
   readonly #trace: TraceFile | null;
   readonly #doorbell = new Doorbell();
-  readonly #links: Link[] = [];
+  readonly #crew: Crew;
+  readonly #links: readonly Link[];
   readonly #backlog = new Backlog();
+  /** Tasks that were answered with what another module must be loaded for, first: no worker has to do with them any more. */
+  readonly #undecoded = new Set<Task>();
   /** How many tasks have not ended for their callers. */
   #pending = 0;
   /** Calls that may hand in more tasks: the pool does not end before them. */
@@ -68,28 +64,44 @@ export class Dispatcher {
   /** Why no task can be done any more. */
   #broken: unknown = null;
   #pump: 'idle' | 'soon' | 'listening' = 'idle';
-  #workersStarted = 0;
-  #failedStarts = 0;
-  #min: number;
-  #max: number;
   #stealTimer: NodeJS.Timeout | undefined;
-  #idleTimer: NodeJS.Timeout | undefined;
-  #startTimer: NodeJS.Timeout | undefined;
   readonly #waiters = new Set<() => void>();
 
   constructor(host: Host, options: DispatcherOptions, trace: TraceFile | null) {
-    this.#host = host;
     this.#options = options;
     this.#trace = trace;
-    this.#min = options.min;
-    this.#max = options.max;
+    this.#crew = new Crew(host, options, this.#employer());
+    this.#links = this.#crew.links;
     try {
-      while (this.#links.length < this.#min) this.#start();
+      this.#crew.fill();
     } catch (error) {
       this.terminate();
       throw error;
     }
     this.#listen();
+  }
+
+  #employer(): Employer {
+    return {
+      doorbell: this.#doorbell.event,
+      measures: this.measures,
+      pending: () => this.#pending,
+      state: () => this.#state,
+      broken: () => this.#broken,
+      isFinishing: () => this.#isFinishing,
+      ended: (link, end) => {
+        this.#ended(link, end);
+      },
+      takeBack: (tasks) => {
+        this.#backlog.unshift(tasks);
+      },
+      break: (error) => {
+        this.#break(error);
+      },
+      changed: () => {
+        this.#pumpSoon();
+      },
+    };
   }
 
   get state(): State {
@@ -105,13 +117,13 @@ export class Dispatcher {
     return this.#links;
   }
   get host(): Host {
-    return this.#host;
+    return this.#crew.host;
   }
   get size(): number {
-    return this.#max;
+    return this.#crew.most;
   }
   get running(): number {
-    let running = 0;
+    let running = this.#undecoded.size;
     for (const { outstanding } of this.#links) running += Math.min(outstanding, this.#options.concurrency);
     return running;
   }
@@ -139,7 +151,7 @@ export class Dispatcher {
       const waits = this.#backlog.length > 0 && task.only === null;
       if (waits || !this.#offer(task, value, rootName)) {
         this.#backlog.push(task, value, rootName);
-        this.#grow();
+        this.#crew.grow();
       }
     } catch (error) {
       this.#fail(task, error);
@@ -151,7 +163,7 @@ export class Dispatcher {
   /** Keeps the pool open for a call until let go, or stops it at once. */
   hold(call: Feeding): void {
     if (this.#broken !== null) call.stop(this.#broken);
-    else if (this.#state === 'ended') call.stop(terminated(this.#host.poolName));
+    else if (this.#state === 'ended') call.stop(terminated(this.host.poolName));
     else this.#feeding.add(call);
   }
 
@@ -194,6 +206,7 @@ export class Dispatcher {
 
   #leave(task: Task): void {
     if (task.isEnded) return;
+    if (this.#undecoded.size > 0) this.#undecoded.delete(task);
     this.measures.ended(task);
     this.#pending--;
   }
@@ -211,13 +224,27 @@ export class Dispatcher {
       return true;
     }
     if (!running) return false;
-    link.abort(task, reason instanceof Error ? reason.message : String(reason));
+    link.abort(task, textOf(reason));
     this.#leave(task);
     task.threw(reason);
-    setTimeout(() => {
-      if (task.link === link && !link.hasEnded) link.worker.kill();
-    }, this.#options.grace).unref();
+    this.#giveGrace(link, task);
     return true;
+  }
+
+  /** A worker that goes on with a task for longer than the grace, since it could know of its abort, is replaced. */
+  #giveGrace(link: Link, task: Task): void {
+    const left = (): number => link.toldAt(task) + this.#options.grace - performance.now();
+    if (left() > timeoutMax) return;
+    const goesOn = (): boolean => task.link === link && !link.hasEnded;
+    const look = (): void => {
+      if (!goesOn()) return;
+      // It may have answered, and another task runs by now.
+      if (this.#takeFrom(link, windowMax) > 0) this.#pumpSoon();
+      if (!goesOn()) return;
+      if (left() > 0) this.#giveGrace(link, task);
+      else link.kill();
+    };
+    setTimeout(look, Math.max(0, left())).unref();
   }
 
   // ---- Results -----------------------------------------------------------------------------------------------------------
@@ -277,28 +304,36 @@ export class Dispatcher {
     if (got * 2 >= link.window && link.window < windowMax) link.window = Math.min(windowMax, link.window * 2);
     else if ((now - link.activeAt) / got > stealAfterMs) link.window = link.windowLeast;
     link.activeAt = now;
+    oomKills.lookSometimes(now);
     if (link.outstanding === 0) {
       link.idleSince = now;
-      if (!link.accepts) this.#retire(link);
+      if (!link.accepts) this.#crew.retire(link);
     }
     return got;
   }
 
   #took(link: Link): void {
     const { task, kind, times, value } = link.take();
-    if (value instanceof Undecoded) {
-      void value.promise.then(
-        (decoded) => {
-          this.#arrived(link, task, kind, decoded);
-        },
-        (error: unknown) => {
-          if (task !== null) this.#fail(task, error);
-        },
-      );
+    if (task !== null && this.#trace !== null) this.#trace.add(link, task, link.board.times(times));
+    if (!(value instanceof Undecoded)) {
+      this.#arrived(link, task, kind, value);
       return;
     }
-    if (task !== null && this.#trace !== null) this.#trace.add(link, task, link.board.times(times));
-    this.#arrived(link, task, kind, value);
+    if (task !== null) {
+      task.link = null;
+      if (!task.isEnded) this.#undecoded.add(task);
+    }
+    value.promise.then(
+      (decoded) => {
+        this.#arrived(link, task, kind, decoded);
+        this.#pumpSoon();
+      },
+      (error: unknown) => {
+        if (task !== null) this.#fail(task, error);
+        else if (kind === ResultKind.said) this.#break(error); // all that needs modules is an initializer's error
+        this.#pumpSoon();
+      },
+    );
   }
 
   #arrived(link: Link, task: Task | null, kind: number, value: unknown): void {
@@ -310,31 +345,21 @@ export class Dispatcher {
       this.#return(task, value);
     } else {
       const { thrown } = value as { thrown: Thrown };
-      const error = putTogether(thrown, task.fn.findClass);
-      this.#fail(
-        task,
-        remoteCause(error, `${task.fn.name}() in ${link.worker.name} (pid ${link.worker.pid})`),
-      );
+      this.#fail(task, rebuilt(thrown, task.fn.findClass, `${task.fn.name}()`, link));
     }
   }
 
   #heard(link: Link, saying: Saying): void {
     switch (saying.says) {
       case 'ready':
-        link.isReady = true;
-        this.#failedStarts = 0;
+        this.#crew.ready(link);
         this.#wake();
         return;
       case 'retire':
-        this.#retire(link);
+        this.#crew.retire(link);
         return;
       case 'broken':
-        this.#break(
-          remoteCause(
-            putTogether(saying.thrown as Thrown, () => undefined),
-            `initializer in ${link.worker.name} (pid ${link.worker.pid})`,
-          ),
-        );
+        this.#break(rebuilt(saying.thrown as Thrown, () => undefined, 'initializer', link));
     }
   }
 
@@ -349,7 +374,7 @@ export class Dispatcher {
       }
       this.#backlog.shift();
     }
-    if (this.#backlog.length > 0) this.#grow();
+    if (this.#backlog.length > 0) this.#crew.grow();
     else this.#wake();
   }
 
@@ -367,7 +392,7 @@ export class Dispatcher {
   }
 
   #isUneven(): boolean {
-    const spare = this.#links.some((l) => l.outstanding === 0 && l.accepts) || this.#mayGrow;
+    const spare = this.#links.some((l) => l.outstanding === 0 && l.accepts) || this.#crew.mayGrow;
     return spare && this.#links.some(({ outstanding }) => outstanding > this.#options.concurrency);
   }
 
@@ -375,7 +400,7 @@ export class Dispatcher {
     const now = performance.now();
     for (const victim of this.#links) {
       if (now - victim.activeAt < stealAfterMs || victim.outstanding <= this.#options.concurrency) continue;
-      if (this.#mayGrow) this.#grow();
+      if (this.#crew.mayGrow) this.#crew.grow();
       const idle = this.#links.filter((l) => l.outstanding === 0 && l.accepts);
       if (idle.length === 0) return;
       const queued = victim.outstanding - this.#options.concurrency;
@@ -389,80 +414,18 @@ export class Dispatcher {
     this.#pumpSoon();
   }
 
-  // ---- Workers -----------------------------------------------------------------------------------------------------------
-
-  get #mayGrow(): boolean {
-    return this.#links.length < this.#max && this.#state !== 'ended' && this.#startTimer === undefined;
-  }
-
-  #grow(): void {
-    if (this.#mayGrow && this.#broken === null) this.#tryStart();
-  }
-
-  #start(): void {
-    const number = ++this.#workersStarted;
-    const { concurrency, maxMemory, traces, initializer, initargs, maxTasksPerChild } = this.#options;
-    const doorbell = this.#doorbell.event;
-    const seat = { number, doorbell, concurrency, maxMemory, traces, initializer, initargs };
-    const name = `${this.#host.poolName}Worker-${number}`;
-    this.#links.push(
-      new Link(this.#host, seat, name, maxTasksPerChild, (link, end) => {
-        this.#ended(link, end);
-      }),
-    );
-    const link = this.#links.at(-1)!;
-    this.measures.workerStarted(link);
-    tellWorker(link.worker, null);
-  }
-
-  /** One that is to replace another: where it cannot be started now, it may be in a moment. */
-  #tryStart(): void {
-    try {
-      this.#start();
-    } catch (error) {
-      if (++this.#failedStarts >= startsMax && this.#links.length === 0) {
-        this.#break(error);
-        return;
-      }
-      this.#startTimer ??= setTimeout(() => {
-        this.#startTimer = undefined;
-        this.#replace();
-        this.#pumpSoon();
-      }, startAgainMs);
-    }
-  }
-
-  /** Sees to it that there are as many workers as there should be. */
-  #replace(): void {
-    if (this.#state === 'ended' || this.#broken !== null) return;
-    if (this.#isFinishing) return;
-    const wanted = this.#pending > 0 ? Math.max(1, this.#min) : this.#min;
-    while (this.#links.filter((l) => !l.isRetiring).length < wanted && this.#startTimer === undefined)
-      this.#tryStart();
-  }
-
-  /** It finishes what it runs, and ends. */
-  #retire(link: Link): void {
-    if (link.isRetiring || link.hasEnded) return;
-    link.isRetiring = true;
-    this.#backlog.unshift(link.withdrawNewest(Infinity));
-    link.finish();
-    this.#replace();
-    this.#pumpSoon();
-  }
+  // ---- The end -----------------------------------------------------------------------------------------------------------
 
   #ended(link: Link, end: WorkerEnd): void {
     link.hasEnded = true;
     while (this.#takeFrom(link, turnMax) > 0);
-    const at = this.#links.indexOf(link);
-    if (at >= 0) this.#links.splice(at, 1);
-    this.measures.workerEnded(link);
-    tellWorker(link.worker, end);
+    const note = this.#crew.strike(link, end);
     const { started, queued } = link.leftBehind();
     const { worker } = link;
-    const note = end.signal === 'SIGKILL' && oomKills.hasGrown() ? ': killed by the OOM killer' : '';
+    const now = monotonic();
     for (const task of started) {
       const { name } = task.fn;
+      this.#trace?.add(link, task, [link.since(task), now]);
       const died = workerDied(worker.name, worker.pid, end, `${note}, while it ran ${name}()`, {
         id: task.number,
         name,
@@ -473,63 +436,34 @@ export class Dispatcher {
     for (const task of lost)
       this.#fail(task, workerDied(worker.name, worker.pid, end, `${note}, before ${task.fn.name}() began`));
     this.#backlog.unshift(queued.filter((task) => task.only === null && !task.isEnded));
+    this.#trace?.forget(link);
     link.close();
-    if (!link.isReady && !link.isRetiring && this.#broken === null && this.#state !== 'ended') {
-      if (++this.#failedStarts >= startsMax)
-        this.#break(workerDied(worker.name, worker.pid, end, `${note}, before it was ready`));
-    }
-    this.#replace();
+    this.#crew.checkStarts(link, end, note);
+    this.#crew.replace();
     this.#settle();
     this.#wake();
     this.#pumpSoon();
   }
-
-  /** Workers that have had nothing to do for long, beyond the least that there must be, end. */
-  #watchIdle(): void {
-    const { idleTimeout } = this.#options;
-    if (idleTimeout === Infinity || this.#idleTimer !== undefined || this.#links.length <= this.#min) return;
-    this.#idleTimer = setTimeout(
-      () => {
-        this.#idleTimer = undefined;
-        const now = performance.now();
-        for (const link of [...this.#links].reverse()) {
-          if (this.#links.filter((l) => !l.isRetiring).length <= this.#min) break;
-          if (link.outstanding === 0 && !link.isRetiring && now - link.idleSince >= idleTimeout)
-            this.#retire(link);
-        }
-        this.#watchIdle();
-      },
-      Math.max(10, idleTimeout / 2),
-    );
-    this.#idleTimer.unref();
-  }
-
-  resize(min: number, max: number): void {
-    this.#min = min;
-    this.#max = max;
-    while (this.#links.filter((l) => !l.isRetiring).length < min) this.#start();
-    const active = this.#links.filter((l) => !l.isRetiring);
-    for (const link of active.sort((a, b) => a.outstanding - b.outstanding).slice(0, active.length - max))
-      this.#retire(link);
-    this.#pumpSoon();
-  }
-
-  // ---- The end -----------------------------------------------------------------------------------------------------------
 
   /** No task can be done any more. */
   #break(error: unknown): void {
     if (this.#broken !== null || this.#state === 'ended') return;
     this.#broken = error;
     this.#failAll(() => error);
-    for (const link of this.#links) link.worker.kill();
+    for (const link of this.#links) link.kill();
     this.#wake();
   }
 
   #failAll(reason: () => unknown): void {
     for (const call of [...this.#feeding]) call.stop(reason());
     for (const task of this.#backlog.clear()) if (!task.isEnded) this.#fail(task, reason());
+    for (const task of [...this.#undecoded]) this.#fail(task, reason());
     for (const link of this.#links)
       for (const task of [...link.tasks()]) if (!task.isEnded) this.#fail(task, reason());
+  }
+
+  resize(min: number, max: number): void {
+    this.#crew.resize(min, max);
   }
 
   /** No task comes any more. */
@@ -545,9 +479,9 @@ export class Dispatcher {
 
   /** Ends workers that nobody needs. */
   #settle(): void {
-    this.#watchIdle();
+    this.#crew.watchIdle();
     if (!this.#isFinishing || this.#backlog.length > 0) return;
-    for (const link of this.#links) if (link.outstanding === 0) this.#retire(link);
+    for (const link of [...this.#links]) if (link.outstanding === 0) this.#crew.retire(link);
     if (this.#links.length === 0) this.#finish();
   }
 
@@ -555,8 +489,8 @@ export class Dispatcher {
   terminate(): void {
     if (this.#state === 'ended') return;
     this.#state = 'closing';
-    this.#broken ??= terminated(this.#host.poolName);
-    this.#failAll(() => terminated(this.#host.poolName));
+    this.#broken ??= terminated(this.#crew.host.poolName);
+    this.#failAll(() => terminated(this.#crew.host.poolName));
     for (const link of this.#links) link.worker.terminate();
     if (this.#links.length === 0) this.#finish();
   }
@@ -564,7 +498,8 @@ export class Dispatcher {
   #finish(): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    for (const timer of [this.#stealTimer, this.#idleTimer, this.#startTimer]) clearTimeout(timer);
+    clearTimeout(this.#stealTimer);
+    this.#crew.close();
     this.limits.close();
     this.#doorbell.close();
     this.#trace?.close();
@@ -590,7 +525,7 @@ export class Dispatcher {
           this.#broken !== null ||
           this.#state === 'ended' ||
           (this.#backlog.length === 0 &&
-            this.#links.length >= this.#min &&
+            this.#links.length >= this.#crew.least &&
             this.#links.every((l) => l.isReady) &&
             (this.#links.length === 0 || this.#links.some((l) => l.accepts && l.outstanding < l.window))),
       );
@@ -619,6 +554,30 @@ export class Dispatcher {
     if (this.#state === 'running' && this.#broken === null) return;
     if (this.#broken !== null && this.#state === 'running') throw this.#broken as Error;
     throw new ProcessError('ERR_MP_STATE', `${what}: the pool was closed; make a new one`);
+  }
+}
+
+/** The error that something threw in a worker. */
+function rebuilt(
+  thrown: Thrown,
+  findClass: (name: string) => unknown,
+  where: string,
+  { worker: { name, pid } }: Link,
+): unknown {
+  let error: unknown;
+  try {
+    error = putTogether(thrown, findClass);
+    return remoteCause(error, `${where} in ${name} (pid ${pid})`);
+  } catch (failure) {
+    return error ?? failure; // a class of the program has its own idea of what its errors have
+  }
+}
+
+function textOf(reason: unknown): string {
+  try {
+    return String(reason instanceof Error ? reason.message : reason);
+  } catch {
+    return 'aborted'; // it cannot be told
   }
 }
 

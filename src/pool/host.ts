@@ -25,6 +25,8 @@ export interface Seat {
 export interface WorkerEnd {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** What was thrown in it that nobody caught, where that can be known. */
+  readonly cause?: unknown;
 }
 
 /** A started worker. */
@@ -46,12 +48,15 @@ export interface Host {
 export function workerDied(
   who: string,
   pid: number,
-  { exitCode, signal }: WorkerEnd,
+  { exitCode, signal, cause }: WorkerEnd,
   note: string,
   task?: unknown,
 ): WorkerDiedError {
   const how = signal === null ? `ended with exit code ${exitCode}` : `was ended by ${signal}`;
-  return new WorkerDiedError(`${who} (pid ${pid}) ${how}${note}`, { pid, exitCode, signal, task });
+  const error = new WorkerDiedError(`${who} (pid ${pid}) ${how}${note}`, { pid, exitCode, signal, task });
+  if (cause !== undefined)
+    Object.defineProperty(error, 'cause', { value: cause, writable: true, configurable: true });
+  return error;
 }
 
 export function terminated(poolName: string): ClosedError {

@@ -14,15 +14,14 @@ import {
   type SharedBoard,
   tasksMax,
 } from './board.js';
+import { Control, controlBytes } from './control.js';
 import type { FunctionEntry } from './functions.js';
 import type { Host, Seat, Worker, WorkerEnd } from './host.js';
+import { oomKills } from './oom.js';
 import type { Task } from './task.js';
 
 const ringBytes = 256 << 10;
-const controlBytes = 4 << 10;
 const what = 'Pool';
-/** In place of a task's number: no task comes any more. */
-const noTask = -1;
 /** How many tasks may be in one ring: tasks beyond wait in the backlog. */
 export const windowMax = tasksMax - 2;
 const windowFirst = 8;
@@ -40,6 +39,8 @@ export class Link {
   /** It gets no more tasks, and ends when it has none. */
   isRetiring = false;
   hasEnded = false;
+  /** By this pool. */
+  wasKilled = false;
   /** Tasks that are not answered and not withdrawn. */
   outstanding = 0;
   done = 0;
@@ -47,9 +48,11 @@ export class Link {
   activeAt = 0;
   /** Since when it has had nothing to do. */
   idleSince = performance.now();
+  /** How many of this control group the kernel had killed for memory when it started. */
+  readonly oomKillsBefore = oomKills.look();
   readonly #shared: SharedBoard;
   readonly #own: Connection;
-  readonly #control: Connection;
+  readonly #control: Control;
   readonly #state: PipeState;
   readonly #writer: RingWriter;
   /** The unanswered ones, by number; beside it those whose place another has by now. */
@@ -78,7 +81,7 @@ export class Link {
     const [own, tasks] = Pipe({ bytes: ringBytes });
     const [control, itsControl] = Pipe({ bytes: controlBytes });
     this.#own = own;
-    this.#control = control;
+    this.#control = new Control(control);
     this.#state = pipeStateOf(own, what);
     try {
       this.worker = host.start({ ...seat, tasks, control: itsControl, board: this.#shared }, name, (end) => {
@@ -163,6 +166,7 @@ export class Link {
     const slow = this.#entries[at];
     if (slow === null || slow === undefined) return;
     this.#slow.set(slow.number, slow);
+    slow.began = this.board.since(slow.number);
     this.#entries[at] = null;
   }
 
@@ -253,6 +257,11 @@ export class Link {
     return { started, queued };
   }
 
+  /** When a task that it has started, and not answered, began. */
+  since(task: Task): number {
+    return task.began === 0 ? this.board.since(task.number) : task.began;
+  }
+
   /** All tasks that it has not answered. */
   *tasks(): Iterable<Task> {
     for (const task of this.#entries) if (task !== null) yield task;
@@ -261,31 +270,34 @@ export class Link {
 
   /** Only this process writes in the ring, so what nobody has read lies there still. */
   #keepRecord(task: Task): void {
+    task.link = null;
     if (task.packed !== null) return;
     const unit = this.#units[task.number & entryMask]!;
     const record = this.#writer.copyAt(unit);
     task.memory = record;
     task.start = 0;
     task.bytes = record.bytes.length;
-    task.link = null;
   }
 
-  /** Tells it that nobody waits for a running task any more. */
+  /** Tells it that nobody waits for a running task any more: soon, if there is no room to say so now. */
   abort(task: Task, reason: string): void {
-    this.#tell([task.number, reason]); // a worker that hears nothing is killed after the grace
+    this.#control.abort(task, reason);
+  }
+
+  /** Since when it could know of a task's abort. */
+  toldAt(task: Task): number {
+    return this.#control.toldAt(task);
   }
 
   /** Tells it to end when it has done what is in its ring. */
   finish(): void {
-    if (!this.#tell([noTask, ''])) this.worker.terminate();
+    this.#control.finish();
   }
 
-  #tell(message: [number, string]): boolean {
-    try {
-      return this.#control.trySend(message);
-    } catch {
-      return true; // it has ended
-    }
+  /** Ends it at once: tasks that it runs besides die with it. */
+  kill(): void {
+    this.wasKilled = true;
+    this.worker.kill();
   }
 
   /** After its end. */

@@ -1,12 +1,11 @@
 import { inspect } from 'node:util';
 import { ClosedError, ProcessError, TimeoutError } from '../errors.js';
-import { show, typeError } from '../native/arguments.js';
 import { boundMethod, Process } from '../process/process.js';
 import { listOf, type Target } from '../process/options.js';
 import { beginWait, parseWait } from '../sync/wait-options.js';
 import { encode } from '../transfer/codec.js';
 import { type FunctionAddress, referenceOf } from '../transfer/function-ref.js';
-import { AsyncResult } from './async-result.js';
+import { AsyncResult, callBack, checkCallbacks } from './async-result.js';
 import { callOf, CallKind } from './board.js';
 import { chunksOf, type Input } from './chunks.js';
 import { Dispatcher } from './dispatcher.js';
@@ -14,7 +13,6 @@ import type { Host } from './host.js';
 import type { MapCall } from './feed.js';
 import { Imap } from './imap.js';
 import { map } from './map.js';
-import { oomKills } from './oom.js';
 import {
   callOptions,
   checkCallOptions,
@@ -77,7 +75,6 @@ export class Pool implements AsyncDisposable {
     // A worker's start would name the place they have in what that is given.
     if (initargs.length > 0) encode(initargs, 'initargs');
     const traceFile = trace === null ? null : new TraceFile(trace);
-    oomKills.note();
     try {
       this.#dispatcher = new Dispatcher(
         host,
@@ -122,6 +119,7 @@ export class Pool implements AsyncDisposable {
   applyAsync(fn: URL | FunctionAddress, args?: Iterable<unknown>, options?: AsyncOptions): AsyncResult;
   applyAsync(fn: Target, args?: Iterable<unknown>, options?: AsyncOptions<never>): AsyncResult {
     const what = 'Pool.applyAsync()';
+    checkCallbacks(options, what);
     const { promise, stop } = this.#apply(fn, args, options, callOptions.applyAsync, what);
     return this.#asyncResult(promise, stop, options as AsyncOptions | undefined, what);
   }
@@ -226,6 +224,7 @@ export class Pool implements AsyncDisposable {
     options: MapOptions & AsyncOptions<Awaited<R>[]> = {},
   ): AsyncResult<Awaited<R>[]> {
     const what = 'Pool.mapAsync()';
+    checkCallbacks(options, what);
     const { promise, stop } = this.#map(fn, CallKind.map, items, options, callOptions.mapAsync, what);
     return this.#asyncResult(promise as Promise<Awaited<R>[]>, stop, options, what);
   }
@@ -247,6 +246,7 @@ export class Pool implements AsyncDisposable {
     options: MapOptions & AsyncOptions<Awaited<R>[]> = {},
   ): AsyncResult<Awaited<R>[]> {
     const what = 'Pool.starmapAsync()';
+    checkCallbacks(options, what);
     const { promise, stop } = this.#map(fn, CallKind.starmap, items, options, callOptions.mapAsync, what);
     return this.#asyncResult(promise as Promise<Awaited<R>[]>, stop, options, what);
   }
@@ -397,20 +397,7 @@ export class Pool implements AsyncDisposable {
     options: AsyncOptions<R> | undefined,
     what: string,
   ): AsyncResult<R> {
-    const { callback, errorCallback } = options ?? {};
-    for (const [name, fn] of Object.entries({ callback, errorCallback }))
-      if (fn !== undefined && typeof fn !== 'function')
-        throw typeError(`${what}: ${name} must be a function, not ${show(fn)}`);
-    const guarded =
-      <T>(fn: ((value: T) => void) | undefined) =>
-      (value: T): void => {
-        try {
-          fn?.(value);
-        } catch (error) {
-          process.emitWarning(error instanceof Error ? error : new Error(String(error)));
-        }
-      };
-    promise.then(guarded(callback), guarded(errorCallback));
+    callBack(promise, options ?? {});
     const cancel = (running: boolean): boolean =>
       stop(new DOMException(`${what}: cancelled`, 'AbortError'), running);
     return new AsyncResult(promise, cancel, what);

@@ -16,6 +16,10 @@ export class Task {
   /** Whose ring it is in, and as which number. */
   link: Link | null = null;
   number = 0;
+  /** When it began, where the board may not say any more; 0 elsewhere. */
+  began = 0;
+  /** When its worker was told that nobody waits for it any more; 0: it was not. */
+  toldAt = 0;
   /** The only worker that may have it. */
   only: Link | null = null;
   /** Its record, where that refers to something: kept until the end, so that it can be put again. */

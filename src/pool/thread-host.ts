@@ -1,3 +1,5 @@
+import { writeSync } from 'node:fs';
+import { inspect } from 'node:util';
 import { Worker as Thread } from 'node:worker_threads';
 import { checkMayStart } from '../process/current.js';
 import { encode } from '../transfer/codec.js';
@@ -21,8 +23,11 @@ export class ThreadHost implements Host {
       name,
     });
     thread.unref();
-    thread.on('error', () => {
-      // It has printed nothing, but its exit follows, and with that the tasks it had fail.
+    let uncaught: unknown;
+    thread.on('error', (error: unknown) => {
+      // A process would print it; its exit follows, and with that the tasks it had fail.
+      uncaught = error;
+      print(name, error);
     });
     const unpin = (): void => {
       for (const each of unpins.splice(0)) each();
@@ -30,11 +35,19 @@ export class ThreadHost implements Host {
     thread.once('message', unpin);
     thread.once('exit', (exitCode) => {
       unpin();
-      ended({ exitCode, signal: null });
+      ended({ exitCode, signal: null, cause: uncaught });
     });
     const end = (): void => {
       void thread.terminate();
     };
     return { name, pid: process.pid, kill: end, terminate: end };
+  }
+}
+
+function print(name: string, error: unknown): void {
+  try {
+    writeSync(2, `Uncaught in ${name}: ${inspect(error)}\n`);
+  } catch {
+    // Nobody reads it, or it cannot be shown.
   }
 }

@@ -7,10 +7,11 @@ import { How } from '../native/message-binding.js';
 import { whileImporting } from '../process/current.js';
 import { waitInLine } from '../sync/wait-line.js';
 import { encode } from '../transfer/codec.js';
-import { inWords, takeApart } from '../transfer/error-transfer.js';
+import { inWords, takeApart, type Thrown } from '../transfer/error-transfer.js';
 import type { FunctionRef } from '../transfer/function-ref.js';
 import { resolveFunction } from '../transfer/function-resolve.js';
 import { Board, callFunction, callKind, CallKind, numberMask, ResultKind } from './board.js';
+import { monotonic } from './clock.js';
 import { runAs, RunningTask, setTaskSource } from './current-task.js';
 import { eachItem, isThenable, type Part, sendable, Slots } from './each-item.js';
 import type { Seat } from './host.js';
@@ -66,7 +67,6 @@ class PoolWorker {
   /** The task that runs, or the last one, of a worker that runs one at a time: its number, or -1. */
   #current = -1;
   #currentTask: RunningTask | null = null;
-  #busySince = 0;
   #busyDepth = 0;
   #memoryChecked = 0;
   #end: () => void = () => undefined;
@@ -89,7 +89,9 @@ class PoolWorker {
       this.#say({ says: 'ready' });
       return true;
     } catch (error) {
-      this.#say({ says: 'broken', thrown: takeApart(error) });
+      putError(error, (thrown) => {
+        this.#say({ says: 'broken', thrown });
+      });
       return false;
     }
   }
@@ -192,6 +194,7 @@ class PoolWorker {
     const n = this.#taken;
     this.#taken = (n + 1) & numberMask;
     const call = this.#board.call(n);
+    if (this.#seat.traces) this.#board.setSince(n);
     const isOurs = this.#board.start(n);
     this.#board.taken = this.#taken;
     if (!isOurs) {
@@ -247,7 +250,7 @@ class PoolWorker {
       this.#currentTask = task;
     }
     this.#running.set(n, task);
-    const began = this.#seat.traces ? performance.timeOrigin + performance.now() : 0;
+    const began = this.#seat.traces ? monotonic() : 0;
     const run = async (): Promise<void> => {
       try {
         const value = await body();
@@ -313,11 +316,9 @@ class PoolWorker {
   }
 
   #fail(n: number, error: unknown, began = 0): void {
-    try {
-      this.#put(n, ResultKind.threw, { thrown: takeApart(error) }, 'error', began);
-    } catch {
-      this.#put(n, ResultKind.threw, { thrown: inWords(error) }, 'error', began);
-    }
+    putError(error, (thrown) => {
+      this.#put(n, ResultKind.threw, { thrown }, 'error', began);
+    });
   }
 
   #say(saying: Saying): void {
@@ -328,7 +329,7 @@ class PoolWorker {
   #put(n: number, kind: number, value: unknown, rootName: string, began: number): void {
     const number = this.#replied;
     this.#board.setResult(number, n, kind);
-    if (began !== 0) this.#board.setTimes(number, began, performance.timeOrigin + performance.now());
+    if (began !== 0) this.#board.setTimes(number, began, monotonic());
     let put: boolean;
     try {
       put = this.#unsent === 0 && this.#tasks.put(value, false, what);
@@ -378,11 +379,11 @@ class PoolWorker {
   }
 
   #begin(): void {
-    if (this.#busyDepth++ === 0) this.#busySince = performance.now();
+    if (this.#busyDepth++ === 0) this.#board.begin();
   }
 
   #idle(): void {
-    if (--this.#busyDepth === 0) this.#board.busy += performance.now() - this.#busySince;
+    if (--this.#busyDepth === 0) this.#board.end();
   }
 
   #checkMemory(): void {
@@ -392,6 +393,15 @@ class PoolWorker {
     if (ownMemory() <= this.#seat.maxMemory) return;
     this.#isRetiring = true;
     this.#say({ says: 'retire' });
+  }
+}
+
+/** Puts an error as it is; or what can be told of it, where that fails for whatever it consists of. */
+function putError(error: unknown, put: (thrown: Thrown) => void): void {
+  try {
+    put(takeApart(error));
+  } catch {
+    put(inWords(error));
   }
 }
 

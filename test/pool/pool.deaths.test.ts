@@ -1,97 +1,10 @@
-// Workers that fail and die, at every step of a task: each task ends, the right way, and the pool has its full strength again.
+// Workers that fail and die: each task ends, the right way, and the pool has its full strength again.
 import { expect, test } from 'vitest';
-import { forEachPool } from '../support/pools.js';
 import { runScript, scriptFile } from '../support/child.js';
-import { head as plainHead } from '../support/pools.js';
-
-const fixture = (name: string): string => new URL(`../fixtures/${name}`, import.meta.url).href;
+import { forEachPool, head as plainHead } from '../support/pools.js';
 
 forEachPool(
-  ({ runJson, head, ground }) => {
-    const died = (how: object): unknown => ({ name: 'WorkerDiedError', code: 'ERR_MP_WORKER_DIED', ...how });
-    const exited = (exitCode: number): unknown => died({ exitCode, signal: null });
-    const killed = died({ exitCode: null, signal: 'SIGKILL' });
-
-    // [when, how, what is called, with what, what its error is]
-    const matrix: [string, string, string, string, unknown][] = [
-      [
-        'travelling',
-        'error',
-        'fns.echo',
-        '[fns.hostile("error")]',
-        { name: 'RangeError', message: 'a getter' },
-      ],
-      ['travelling', 'error (not cloneable)', 'fns.echo', '[{ deep: [() => 1] }]', { code: 'ERR_MP_CLONE' }],
-      ['decoding', 'error', 'fns.call', '[bad.throw]', { name: 'RangeError', message: 'not here' }],
-      ['running', 'error', 'fns.fail', '["it"]', { name: 'Failure', message: 'it' }],
-      ['running', 'error later', 'fns.failLater', '["late"]', { name: 'Failure', message: 'late' }],
-      ['running', 'error that is no Error', 'fns.throwText', '[]', 'text'],
-      ['running', 'error with a function and a cycle', 'fns.throwBadly', '[]', { message: 'has a function' }],
-      ['running', 'exit', 'fns.exit', '[3]', exited(3)],
-      ['running', 'exit 0', 'fns.exit', '[0]', exited(0)],
-      ['result travelling', 'error', 'fns.hostile', '["error"]', { name: 'RangeError', message: 'a getter' }],
-      ['result travelling', 'error (not cloneable)', 'fns.notCloneable', '[]', { code: 'ERR_MP_CLONE' }],
-      ['result travelling', 'exit', 'fns.hostile', '["exit"]', exited(9)],
-      [
-        'result decoding',
-        'error',
-        'fns.returnsFunction',
-        '[]',
-        { name: 'RangeError', message: 'not in the main program' },
-      ],
-      ['decoding', 'exit', 'fns.call', '[bad.exit]', exited(6)],
-    ];
-    if (ground !== 'threads')
-      matrix.push(
-        ['decoding', 'crash', 'fns.call', '[bad.kill]', killed],
-        ['running', 'crash', 'fns.die', '[]', killed],
-        [
-          'running',
-          'crash by a fault',
-          'fns.die',
-          '["SIGSEGV"]',
-          died({ exitCode: null, signal: 'SIGSEGV' }),
-        ],
-        ['running', 'crash later', 'fns.dieLater', '[]', killed],
-        ['result travelling', 'crash', 'fns.hostile', '["crash"]', killed],
-      );
-    // In a forked worker the modules of the main program are loaded already, and so are those of threads' functions.
-    const cases = matrix.filter(
-      ([when, how]) =>
-        !(ground === 'fork' && when === 'decoding') &&
-        !(
-          ground === 'threads' &&
-          (when === 'decoding' || how === 'result decoding' || when === 'result decoding')
-        ),
-    );
-
-    test.each(cases)(
-      'a task that fails %s, by %s: its own error, and all others are done',
-      async (_when, _how, fn, args, error) => {
-        const got = await runJson(`${head}
-      import * as badThrow from '${fixture('pool-import-throw.mjs')}';
-      import * as badExit from '${fixture('pool-import-exit.mjs')}';
-      import * as badKill from '${fixture('pool-import-kill.mjs')}';
-      const bad = { throw: badThrow.passed, exit: badExit.passed, kill: badKill.passed };
-      const pool = make(2);
-      await pool.ready();
-      const before = Array.from({ length: 50 }, (_, i) => pool.apply(fns.echo, [i]));
-      const failed = pool.apply(${fn}, ${args});
-      const after = Array.from({ length: 50 }, (_, i) => pool.apply(fns.echo, [i]));
-      const e = await failure(failed);
-      const rest = (await Promise.all([...before, ...after])).length;
-      await pool.ready();
-      out([typeof e === 'object' ? { name: e.name, code: e.code, message: e.message, exitCode: e.exitCode, signal: e.signal } : e, rest, pool.stats().workers, await pool.apply(fns.echo, ['on'])]);
-      await pool.terminate();`);
-        expect(got).toEqual([
-          typeof error === 'object' ? expect.objectContaining(error) : error,
-          100,
-          2,
-          'on',
-        ]);
-      },
-    );
-
+  ({ runJson, head }) => {
     test('an error is the one that was thrown, with where', async () => {
       const got = await runJson(`${head}
       const pool = make(1);

@@ -1,9 +1,8 @@
 // Options, bad input, and what a pool tells of itself.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { countOomKills } from '../../lib/pool/oom.js';
 import { runJson, runScript } from '../support/child.js';
 import { head } from '../support/pools.js';
 
@@ -85,7 +84,7 @@ test('what it tells: stats, diagnostics, a timeline', async () => {
       tid: number;
     }[];
     const ran = events.filter(({ ph }) => ph === 'X');
-    expect(ran.map(({ name }) => name).sort()).toEqual(['busy', 'square', 'square', 'square']);
+    expect(ran.map(({ name }) => name).sort()).toEqual(['busy', 'exit', 'square', 'square', 'square']);
     expect(ran.find(({ name }) => name === 'busy')!.dur).toBeGreaterThanOrEqual(29_000);
     expect(events.filter(({ ph, name }) => ph === 'M' && name === 'thread_name').length).toBeGreaterThan(0);
   } finally {
@@ -144,17 +143,4 @@ test('contexts have pools of their own; a progress bar appears on terminals only
     await Promise.all([pool.terminate(), other.terminate(), executor.shutdown()]);`);
   expect(JSON.parse(end.stdout)).toEqual(['Pool', 'spawn', 'spawn', 'spawn', [1, 4]]);
   expect(end.stderr).toBe('');
-});
-
-test('kills by the OOM killer are read from the control group, of either version', () => {
-  const root = mkdtempSync(join(tmpdir(), 'multiproc-'));
-  try {
-    expect(countOomKills(root, '0::/\n')).toBe(0);
-    writeFileSync(join(root, 'memory.events'), 'low 0\noom 3\noom_kill 2\noom_group_kill 0\n');
-    expect(countOomKills(root, '0::/\n')).toBe(2);
-    expect(countOomKills(root, '0::/not/mounted\n')).toBe(2);
-    expect(countOomKills(root, '5:memory:/x\n')).toBe(0);
-  } finally {
-    rmSync(root, { recursive: true });
-  }
 });

@@ -1,43 +1,18 @@
 // Ctrl-C in a terminal: one process answers it.
 import { expect, test } from 'vitest';
-import { describe, fixtures, runScript, scriptFile } from '../support/child.js';
+import { fixtures } from '../support/child.js';
 import { forEachStartMethod } from '../support/start-methods.js';
-
-/** Runs a program in a terminal of its own, presses Ctrl-C each time it says `press`, and prints what it printed and its end. */
-const terminal = `
-import os, pty, sys
-pid, master = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[1], sys.argv[1:])
-said = b''
-while True:
-    try:
-        more = os.read(master, 4096)
-    except OSError:
-        break
-    if not more:
-        break
-    if b'press' in more:
-        os.write(master, b'\\x03')
-    said += more
-status = os.waitpid(pid, 0)[1]
-print(said.decode().replace('\\r\\n', '\\n') + 'ended', os.waitstatus_to_exitcode(status))
-`;
+import { inTerminal as runInTerminal } from '../support/terminal.js';
 
 forEachStartMethod(({ env, launcher }) => {
-  /** What a program prints in a terminal, with the end's code; `^C` is the terminal's echo. */
-  async function inTerminal(source: string): Promise<string> {
-    const script = scriptFile(`import * as mp from 'multiproc';
+  const inTerminal = (source: string): Promise<string> =>
+    runInTerminal(
+      `import * as mp from 'multiproc';
       import * as terminal from '${new URL('terminal.mjs', fixtures).href}';
-      ${source}`);
-    const runner = scriptFile(`import { spawnSync } from 'node:child_process';
-      const { stdout, stderr } = spawnSync('python3', ['-c', process.argv[2], process.execPath, ...process.argv.slice(3)], { stdio: ['ignore', 'pipe', 'pipe'] });
-      process.stdout.write(stdout);
-      process.stderr.write(stderr);`);
-    const end = await runScript(new URL(`file://${runner}`), { args: [terminal, ...launcher, script], env });
-    expect([end.code, end.stderr], describe(end)).toEqual([0, '']);
-    return end.stdout;
-  }
+      ${source}`,
+      launcher,
+      env,
+    );
 
   test('a main process that listens decides; children that do not listen go on, and those that do hear it', async () => {
     const said = await inTerminal(`

@@ -20,6 +20,10 @@ export interface PoolGround {
   ground: 'forkserver' | 'spawn' | 'fork' | 'threads';
   head: string;
   runJson: typeof child.runJson;
+  runScript: typeof child.runScript;
+  /** The start method, and Node's arguments before a script's file: for scripts that are run otherwise. */
+  env: Record<string, string>;
+  launcher: string[];
 }
 
 export function forEachPool(
@@ -29,12 +33,19 @@ export function forEachPool(
   for (const ground of grounds) {
     const forkCapable = ground === 'fork';
     const env: Record<string, string> = ground === 'threads' ? {} : { MULTIPROC_START_METHOD: ground };
+    const also = (options: child.ScriptOptions = {}) => ({
+      forkCapable,
+      ...options,
+      env: { ...env, ...options.env },
+    });
     group(ground, () => {
       body({
         ground,
+        env,
+        launcher: forkCapable ? child.runCommand : [],
         head: head(ground === 'threads' ? 'new mp.ThreadPool(options)' : 'new mp.Pool(options)'),
-        runJson: (script, options = {}) =>
-          child.runJson(script, { forkCapable, ...options, env: { ...env, ...options.env } }),
+        runScript: (script, options) => child.runScript(script, also(options)),
+        runJson: (script, options) => child.runJson(script, also(options)),
       });
     });
   }
