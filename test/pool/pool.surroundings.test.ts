@@ -190,7 +190,7 @@ forEachPool(({ head, runJson }) => {
     const got = await runJson(`${head}
       const pool = make(3);
       await pool.ready();
-      pool.resize({ min: 1, max: 6 });
+      pool.resize({ min: 1, max: 4 });
       await new Promise((r) => setTimeout(r, 200));
       out([pool.stats().workers, pool.stats().started]);
       await pool.terminate();`);
