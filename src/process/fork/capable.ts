@@ -21,12 +21,14 @@ let ownThreads = 0;
 let poolThreads = 0;
 let workers = 0;
 
+/** Has no thread for the inspector, which a child would not have. */
+export const inspectorFlag = process.allowedNodeEnvironmentFlags.has('--disable-sigusr1')
+  ? '--disable-sigusr1'
+  : null;
+
 /** What `npx multiproc run` adds to the program's own Node options. */
 export function runFlags(): string[] {
-  const flags = [...forkFlags, '--expose-internals'];
-  // A child has not the thread that would open the inspector.
-  if (process.allowedNodeEnvironmentFlags.has('--disable-sigusr1')) flags.push('--disable-sigusr1');
-  return flags;
+  return [...forkFlags, '--expose-internals', ...(inspectorFlag === null ? [] : [inspectorFlag])];
 }
 
 export function isForkCapable(): boolean {

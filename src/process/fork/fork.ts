@@ -25,9 +25,11 @@ import { asProcessError, checkDirectory, checkTexts, openFor, type Started } fro
 import { closeStdio, streamsOf } from '../stdio.js';
 import { Work } from '../work.js';
 import { checkMayFork, countThreadsAgain } from './capable.js';
+import { leaveConnections } from './connections.js';
 import { aroundFork, runChildHooks } from './hooks.js';
 import { renewStreams } from './streams.js';
-import { dropTurns, leave } from './turns.js';
+import { quietInspectorSignal } from './signals.js';
+import { dropTurns, isAfterLoop, leave } from './turns.js';
 
 export interface Fork {
   identity: Identity;
@@ -52,6 +54,12 @@ export function workInHeap(target: Target | null, args: unknown[], what: string)
 export function forkSelf(fork: Fork, what: string): Started {
   const { options } = fork;
   checkMayFork(what);
+  if (isAfterLoop())
+    throw new ProcessError(
+      'ERR_MP_STATE',
+      `${what}: the program has come to its end, and a process forked by an 'exit' listener would have no event loop to ` +
+        "run in; start it in a 'beforeExit' listener, or by another start method",
+    );
   if (options.execArgv !== undefined)
     throw new ProcessError(
       'ERR_MP_UNSUPPORTED',
@@ -113,6 +121,7 @@ function becomeChild(
     takeIdentity(pid, ppid);
     dropListeners();
     dropTurns();
+    quietInspectorSignal();
     native.forkUnblock();
     drawAnew();
     takeOverEnds();
@@ -121,6 +130,7 @@ function becomeChild(
     renewStreams();
     forgetTasks();
     forgetSockets();
+    leaveConnections();
     leaveChildren();
     fork.become();
     setChildFds(fds);
@@ -169,4 +179,5 @@ function dropListeners(): void {
   for (const event of process.eventNames()) if (!kept.has(event)) process.removeAllListeners(event);
   process.setUncaughtExceptionCaptureCallback(null);
   process.exitCode = undefined;
+  (process as unknown as { _exiting: boolean })._exiting = false;
 }
