@@ -1,7 +1,7 @@
 /** What structured clone would make of an object: told by its prototype where that is enough, else by asking the engine. */
 import { types } from 'node:util';
 import { Serializer } from 'node:v8';
-import { isShareable } from '../transfer/handle.js';
+import { isShareable, staysHere } from '../transfer/handle.js';
 import { isStackOverflow } from './failures.js';
 import { errorNames, viewNames } from './format.js';
 
@@ -46,7 +46,7 @@ for (const name of [...viewNames, ...errorNames]) {
 }
 
 /** Prototypes of the program's and this package's classes. */
-const known = new WeakMap<object, 'instance' | 'shared' | 'unsure'>();
+const known = new WeakMap<object, 'instance' | 'shared' | 'refused' | 'unsure'>();
 
 export function kindOf(value: object): Kind {
   if (types.isProxy(value)) return 'refused'; // first: everything else would ask the proxy
@@ -61,7 +61,8 @@ export function kindOf(value: object): Kind {
 }
 
 /** Objects of classes written in JavaScript down to Object are instances; those with native code among them can be anything. */
-function learn(prototype: object): 'instance' | 'shared' | 'unsure' {
+function learn(prototype: object): 'instance' | 'shared' | 'refused' | 'unsure' {
+  if (staysHere in prototype) return 'refused';
   if (isShareable(prototype)) return 'shared';
   for (let p: object | null = prototype; p !== null; p = Object.getPrototypeOf(p) as object | null) {
     if (p === Object.prototype) break;

@@ -1,6 +1,7 @@
 /** The error for a value that cannot be cloned. It names the path to it, which is looked for only now. */
 import { types } from 'node:util';
 import { MultiprocessingError } from '../errors.js';
+import { staysHere } from '../transfer/handle.js';
 import { kindOf } from './kinds.js';
 
 export interface Culprit {
@@ -23,9 +24,15 @@ export function cloneError(
   return new MultiprocessingError(
     'ERR_MP_CLONE',
     `${trim(`${rootName}${at ?? ''}`)} is ${what}: it cannot be sent to another process. ` +
-      'Payloads are copied as by structuredClone(); shared objects of multiproc may be anywhere in them',
+      (remedyOf(culprit) ??
+        'Payloads are copied as by structuredClone(); shared objects of multiproc may be anywhere in them'),
     cause === undefined ? {} : { cause },
   );
+}
+
+function remedyOf(culprit: unknown): string | undefined {
+  if (typeof culprit !== 'object' || culprit === null || types.isProxy(culprit)) return undefined;
+  return (culprit as { [staysHere]?: string })[staysHere];
 }
 
 function isAlike(value: unknown, culprit: unknown): boolean {

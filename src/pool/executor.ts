@@ -1,4 +1,5 @@
 import { rangeError } from '../native/arguments.js';
+import { staysHere } from '../transfer/handle.js';
 import { isPlainObject, listOf } from '../process/options.js';
 import type { AsyncResult } from './async-result.js';
 import type { PoolOptions } from './options.js';
@@ -20,6 +21,11 @@ export class ProcessPoolExecutor implements AsyncDisposable {
   /** @param options how many workers at most, cpuCount() by default, or options as of a Pool; they are started as needed */
   constructor(options?: number | PoolOptions) {
     this.#pool = this.makePool(typeof options === 'number' ? { max: options, min: 0 } : options);
+  }
+
+  /** @internal */
+  get [staysHere](): string {
+    return this.#pool[staysHere];
   }
 
   /** @internal */

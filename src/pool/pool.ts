@@ -1,11 +1,13 @@
 import { inspect } from 'node:util';
 import { ClosedError, ProcessError, TimeoutError } from '../errors.js';
 import { show, typeError } from '../native/arguments.js';
-import { boundMethod, Process } from '../process/process.js';
+import { boundMethod } from '../process/keys.js';
+import { Process } from '../process/process.js';
 import { listOf, type Target } from '../process/options.js';
 import { atDeadline } from '../sync/at-deadline.js';
 import { beginWait, parseWait, type Wait } from '../sync/wait-options.js';
 import { type FunctionAddress, referenceOf } from '../transfer/function-ref.js';
+import { staysHere } from '../transfer/handle.js';
 import { AsyncResult } from './async-result.js';
 import { callOf, CallKind } from './board.js';
 import { chunksOf, type Input } from './chunks.js';
@@ -83,6 +85,11 @@ export class Pool implements AsyncDisposable {
       traceFile?.close();
       throw error;
     }
+  }
+
+  /** @internal */
+  get [staysHere](): string {
+    return 'It is the handle of the process that made it: have that one use it, or make one there';
   }
 
   /** @internal Where its workers live. */

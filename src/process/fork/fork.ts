@@ -5,6 +5,7 @@
  * parent was doing. It takes away whatever would go on from there (turns.ts, the handles of the event loop), mends what
  * forked processes must mend, and leaves the stack for its event loop, where its target is run.
  */
+import { AsyncResource } from 'node:async_hooks';
 import { ProcessError } from '../../errors.js';
 import { arenaDescriptor, enterAfterFork, pinEach, Reference } from '../../memory/arena.js';
 import { native } from '../../native/load.js';
@@ -117,6 +118,8 @@ function becomeChild(
   fds: { letter: number; doorbell: number; parent: number },
 ): never {
   let failed: { error: unknown } | null = null;
+  // Of the place where start() was called: what AsyncLocalStorages hold there.
+  const context = new AsyncResource('multiproc.fork');
   try {
     takeIdentity(pid, ppid);
     dropListeners();
@@ -143,7 +146,7 @@ function becomeChild(
   ignoreUncaught(true);
   leave(() => {
     ignoreUncaught(false);
-    void begin(fork, letter, failed);
+    context.runInAsyncScope(() => void begin(fork, letter, failed));
   });
 }
 
