@@ -143,3 +143,36 @@ test('SIGUSR1 is nothing, as there is no inspector it could open, unless somebod
     out([of, heard]);`);
   expect(got).toEqual([[['parent', 'child'], 'alive', 0, 0], ['parent']]);
 });
+
+test('its target and its hooks run in the async context of its start()', async () => {
+  const got = await runJson(`
+    import { AsyncLocalStorage } from 'node:async_hooks';
+    const storage = new AsyncLocalStorage(); const hooks = []; const store = () => storage.getStore() ?? null;
+    mp.onFork({ child: () => hooks.push(store()) });
+    const seen = async () => { const first = store(); await null; const second = store(); await pause(2); return [...hooks, first, second, store(), await mp.run(store)]; };
+    const all = [await mp.run(seen), await storage.run(1, () => mp.run(seen))];
+    all.push(await storage.run(2, async () => { await pause(1); return mp.run(seen); }));
+    const made = storage.run(3, () => new mp.Process(seen));
+    all.push(await storage.run(4, () => made.start().result()), await mp.run(seen));
+    out(all);`);
+  expect(got).toEqual([null, 1, 2, 4, null].map((store) => Array(5).fill(store)));
+});
+
+test('a loader’s thread is named as what keeps the program from forking', async () => {
+  const source = `import * as mp from 'multiproc';
+    if (process.argv[2] === 'register') (await import('node:module')).register('data:text/javascript,export const resolve = (a, b, next) => next(a, b)');
+    await import('data:text/javascript,export default 1');
+    try { new (mp.getContext('fork').Process)(() => 1).start(); console.log('"started"'); } catch (e) { console.log(JSON.stringify([e.code, e.message])); }
+    process.exit();`;
+  const loader = [
+    '--no-warnings',
+    '--loader',
+    'data:text/javascript,export const resolve = (a, b, next) => next(a, b)',
+  ];
+  for (const options of [{ args: ['register'] }, { execArgv: loader }]) {
+    const [code, message] = await run(source, { forkCapable: true, ...options });
+    expect(code).toBe('ERR_MP_THREADS');
+    expect(message).toContain('the loader of this program');
+    expect(message).toContain('module.registerHooks()');
+  }
+});
