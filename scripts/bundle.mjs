@@ -1,7 +1,7 @@
 // lib/ as programs load it: everything they share is one file. Node's loader takes half a millisecond for each module, and
 // every process that is started pays it again. Each source file still has its own file in lib/, which only names what it
 // exports, so that `lib/tour/main.js` and the tests of internals find one and the same module.
-import { readdirSync } from 'node:fs';
+import { copyFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
@@ -25,3 +25,5 @@ await bundle.write({
   chunkFileNames: 'bundle/[name].js',
   codeSplitting: { groups: [{ name: 'multiproc', test: /src\/(?!entry\/|tour\/)/ }] },
 });
+// The only one that is no ES module.
+copyFileSync('src/entry/fork-main.cjs', 'lib/entry/fork-main.cjs');

@@ -94,7 +94,8 @@ export { onFork, type ForkHooks } from './process/fork/hooks.js';
 export { setForkserverPreload } from './process/forkserver/preload.js';
 export { run, spawnGroup, type GroupOptions } from './process/group.js';
 export { parentProcess, type ParentProcess } from './process/parent-process.js';
-export { activeChildren, currentProcess, Process } from './process/process.js';
+export { currentProcess } from './process/current-process.js';
+export { activeChildren, Process } from './process/process.js';
 export type { ProcessOptions, Target } from './process/options.js';
 export type { Stdio, StdioItem } from './process/stdio.js';
 export {

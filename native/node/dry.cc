@@ -26,6 +26,8 @@ struct DryWatch {
   napi_async_cleanup_hook_handle ending = nullptr;
 };
 
+void keep(uv_timer_t*) {}
+
 uv_handle_t* base(void* handle) { return static_cast<uv_handle_t*>(handle); }
 
 bool others_alive(DryWatch* w) {
@@ -95,13 +97,14 @@ void watch_dry(napi_env env, napi_value dry) {
   uv_prepare_init(loop, &w->prepare);
   uv_idle_init(loop, &w->turn);
   w->keeper.data = w->prepare.data = w->turn.data = w;
-  uv_timer_start(
-      &w->keeper, [](uv_timer_t*) {}, kForEverMs, kForEverMs);
+  uv_timer_start(&w->keeper, keep, kForEverMs, kForEverMs);
   uv_prepare_start(&w->prepare, on_prepare);
   uv_unref(base(&w->prepare));
   uv_unref(base(&w->turn));
   napi_add_async_cleanup_hook(env, on_environment_end, w, nullptr);
 }
+
+bool is_dry_keeper(const uv_timer_t* timer) { return timer->timer_cb == keep; }
 
 void become_forked() { forked.store(true); }
 

@@ -7,11 +7,14 @@
 #pragma once
 
 #include <node_api.h>
+#include <uv.h>
 
 namespace mp::node {
 
 /// Calls dry(false), and dry(true) unless that made work, whenever the loop of this environment has run empty.
 void watch_dry(napi_env env, napi_value dry);
+/// Whether it is the timer that keeps a loop.
+bool is_dry_keeper(const uv_timer_t* timer);
 /// Marks this process as a forked one: environments of threads that load the addon from now on end by themselves.
 void become_forked();
 /// What such a thread does when the addon is loaded into it.

@@ -114,6 +114,29 @@ napi_value leave_stack(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value note_timers(napi_env env, napi_callback_info) {
+  loop_note_timers(loop_of(env));
+  return nullptr;
+}
+
+/// withSevered(call)
+napi_value with_severed(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  napi_value global;
+  napi_get_global(env, &global);
+  loop_with_severed([&](bool stopped) {
+    const napi_value argument = boolean(env, stopped);
+    napi_call_function(env, global, args[0], 1, &argument, nullptr);
+  });
+  return nullptr;
+}
+
+napi_value ignore_signal(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  platform::signal_ignore(to_int32(env, args[0]));
+  return nullptr;
+}
+
 /// exec(file, argv, envp): throws if it returns.
 napi_value exec(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
@@ -131,6 +154,9 @@ void init_fork(napi_env env, napi_value exports, Children* children) {
   add_function(env, exports, "threadsRest", threads_rest_);
   add_function(env, exports, "dropMicrotasks", drop);
   add_function(env, exports, "unwind", leave_stack);
+  add_function(env, exports, "noteTimers", note_timers);
+  add_function(env, exports, "withSevered", with_severed);
+  add_function(env, exports, "ignoreSignal", ignore_signal);
   add_function(env, exports, "exec", exec);
 }
 

@@ -302,6 +302,8 @@ void malloc_fill_holes();
 /// blocked until fork_unblock().
 Failure process_fork(const int* streams, bool new_session, Spawned* out);
 void fork_unblock();
+/// Until somebody takes it; lets it come, if it was blocked.
+void signal_ignore(int signal);
 /// Whether all threads of this process but the calling one sleep: then none is in the middle of something, e.g. with a
 /// lock of a library's that a child would never get.
 bool threads_rest();

@@ -112,6 +112,7 @@ int thread_names(char* names, size_t) {
 }
 Failure process_fork(const int*, bool, Spawned*) { return kUnsupported; }
 void fork_unblock() {}
+void signal_ignore(int) {}
 bool threads_rest() { return true; }
 Failure process_exec(const char*, char* const*, char* const*) { return kUnsupported; }
 Failure random_bytes(void*, size_t) { return kUnsupported; }

@@ -1,7 +1,7 @@
 /** What structured clone would make of an object: told by its prototype where that is enough, else by asking the engine. */
 import { types } from 'node:util';
 import { Serializer } from 'node:v8';
-import { isShareable } from '../transfer/handle.js';
+import { isShareable, staysHere } from '../transfer/handle.js';
 import { isStackOverflow } from './failures.js';
 import { errorNames, viewNames } from './format.js';
 
@@ -68,6 +68,7 @@ export function kindOf(value: object): Kind {
  * Between them are the classes of the web that Node has written in JavaScript: what is in their objects is no property.
  */
 function learn(prototype: object): Learned {
+  if (staysHere in prototype) return 'refused';
   if (isShareable(prototype)) return 'shared';
   for (let p: object | null = prototype; p !== null; p = Object.getPrototypeOf(p) as object | null) {
     if (p === Object.prototype) break;

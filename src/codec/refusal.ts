@@ -1,6 +1,7 @@
 /** The error for a value that cannot be cloned. It names the path to it, which is looked for only now. */
 import { types } from 'node:util';
 import { MultiprocessingError } from '../errors.js';
+import { staysHere } from '../transfer/handle.js';
 import { kindOf } from './kinds.js';
 
 export interface Culprit {
@@ -14,15 +15,23 @@ export interface Culprit {
   cause?: unknown;
 }
 
-const notCloned =
-  'it cannot be sent to another process. Payloads are copied as by structuredClone(); shared objects of multiproc may be ' +
-  'anywhere in them';
+function notCloned(culprit: unknown): string {
+  const remedy =
+    typeof culprit === 'object' && culprit !== null && !types.isProxy(culprit)
+      ? (culprit as { [staysHere]?: string })[staysHere]
+      : undefined;
+  return (
+    'it cannot be sent to another process. ' +
+    (remedy ??
+      'Payloads are copied as by structuredClone(); shared objects of multiproc may be anywhere in them')
+  );
+}
 
 export function cloneError(
   root: unknown,
   rootName: string,
   culprit: unknown,
-  { holder = culprit, what = describe(culprit), at, why = notCloned, cause }: Culprit = {},
+  { holder = culprit, what = describe(culprit), at, why = notCloned(culprit), cause }: Culprit = {},
 ): MultiprocessingError {
   // A getter may make another one each time.
   const path =

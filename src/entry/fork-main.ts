@@ -1,15 +1,13 @@
 /**
- * Preloaded by `npx multiproc run`: makes the program able to fork itself, before any of it is loaded. The whole package
+ * Preloaded by `npx multiproc run`, in the main thread: makes the program able to fork itself, before any of it is loaded. The whole package
  * is compiled to the last function, as each child would compile again what its parent has not.
  */
 import { stat } from 'node:fs';
 import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
-import { isMainThread } from 'node:worker_threads';
 import { hasOwnUring, isRun } from './fork-flags.js';
 
-// Worker threads are given the same options; they cannot fork.
-if (isRun && isMainThread) {
+if (isRun) {
   const require = createRequire(import.meta.url);
   setFlagsFromString('--no-lazy');
   const { prepareForks } =

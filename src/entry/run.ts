@@ -27,7 +27,7 @@ if (process.platform !== 'linux') {
 }
 
 // Not --import: with that, Node would load scripts by other rules than without it.
-const preload = fileURLToPath(new URL('fork-main.js', import.meta.url));
+const preload = fileURLToPath(new URL('fork-main.cjs', import.meta.url));
 const flags = [...runFlags(), `--require=${preload}`];
 const env: NodeJS.ProcessEnv = {
   ...process.env,

@@ -18,6 +18,15 @@ export interface ForkBinding {
   dropMicrotasks(): void;
   /** Ends the running JavaScript at its next turn of a loop, up to the event loop, which then calls `begin`. */
   unwind(begin: () => void): void;
+  /** Before anything of the program's runs: the timers of libuv's that there are now go on in children. */
+  noteTimers(): void;
+  /**
+   * In a child: while `call` runs, the handles of the parent's connections are active ones. `stopped`: libuv's timers of the
+   * parent's were stopped, too.
+   */
+  withSevered(call: (stopped: boolean) => void): void;
+  /** And lets it come, if it was blocked. */
+  ignoreSignal(signal: number): void;
   /** Whether all other threads of this process sleep. */
   threadsRest(): boolean;
   /** Makes this process another program. */

@@ -1,6 +1,7 @@
 import { rangeError, show, typeError } from '../native/arguments.js';
 import { cpuCount } from '../process/cpu-count.js';
 import { isPlainObject } from '../process/options.js';
+import { staysHere } from '../transfer/handle.js';
 import type { AsyncResult } from './async-result.js';
 import type { Imap } from './imap.js';
 import { checkCallOptions, checkPoolOptions, wholeNumber, type PoolOptions } from './options.js';
@@ -29,6 +30,11 @@ export class ProcessPoolExecutor implements AsyncDisposable {
     checkPoolOptions(options, 'new ProcessPoolExecutor()');
     const { processes, ...others } = typeof options === 'number' ? { processes: options } : (options ?? {});
     this.#pool = this.makePool({ min: 0, max: processes ?? cpuCount(), ...others });
+  }
+
+  /** @internal */
+  get [staysHere](): string {
+    return this.#pool[staysHere];
   }
 
   /** @internal */

@@ -1,10 +1,12 @@
 import { inspect } from 'node:util';
 import { ClosedError, ProcessError, TimeoutError } from '../errors.js';
-import { boundMethod, Process } from '../process/process.js';
+import { boundMethod } from '../process/keys.js';
+import { Process } from '../process/process.js';
 import { listOf, type Target } from '../process/options.js';
 import { beginWait, parseWait } from '../sync/wait-options.js';
 import { encode } from '../transfer/codec.js';
 import { type FunctionAddress, referenceOf } from '../transfer/function-ref.js';
+import { staysHere } from '../transfer/handle.js';
 import { AsyncResult, callBack, checkCallbacks } from './async-result.js';
 import { callOf, CallKind } from './board.js';
 import { chunksOf, type Input } from './chunks.js';
@@ -89,6 +91,11 @@ export class Pool implements AsyncDisposable {
       traceFile?.close();
       throw error;
     }
+  }
+
+  /** @internal */
+  get [staysHere](): string {
+    return 'It is the handle of the process that made it: have that one use it, or make one there';
   }
 
   /** @internal Where its workers live. */

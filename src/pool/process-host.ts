@@ -1,4 +1,6 @@
-import { exitedHook, type Process } from '../process/process.js';
+import { checkMayHaveChildren } from '../process/current.js';
+import { exitedHook, poolWorker } from '../process/keys.js';
+import type { Process } from '../process/process.js';
 import type { ProcessOptions } from '../process/options.js';
 import { preloadNamespace } from '../transfer/function-resolve.js';
 import { signalName } from '../process/signals.js';
@@ -22,6 +24,7 @@ export class ProcessHost implements Host {
     WorkerProcess: typeof Process,
     options: Pick<ProcessOptions, 'env' | 'cwd' | 'execArgv'>,
   ) {
+    checkMayHaveChildren(`new ${poolName}()`);
     this.poolName = poolName;
     this.#Process = WorkerProcess;
     this.#options = options;
@@ -35,6 +38,7 @@ export class ProcessHost implements Host {
       name,
       daemon: true,
     });
+    child[poolWorker] = true;
     let killLater: NodeJS.Timeout | undefined;
     /** From here on there is nobody to signal, although the pool hears of it later. */
     let hasExited = false;

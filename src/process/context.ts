@@ -6,7 +6,8 @@ import { ProcessPoolExecutor } from '../pool/executor.js';
 import { Pool } from '../pool/pool.js';
 import type { PoolOptions } from '../pool/options.js';
 import { checkTarget, type Target } from './options.js';
-import { boundMethod, Process } from './process.js';
+import { boundMethod } from './keys.js';
+import { Process } from './process.js';
 import { checkStartMethod, getStartMethod, type StartMethod } from './start-method.js';
 
 /** Everything there is, with processes that are started by one method whatever the program chose. */
@@ -59,5 +60,8 @@ function make(method: StartMethod): Context {
       );
     },
   };
-  return { ...face, ...bound } as unknown as Context;
+  const context = { ...face, ...bound };
+  // What changes there changes here, e.g. in a process that was forked with this object in its heap.
+  Object.defineProperty(context, 'isMainProcess', { get: () => face.isMainProcess, enumerable: true });
+  return context as unknown as Context;
 }

@@ -79,6 +79,16 @@ export function checkMayStart(what: string): void {
   );
 }
 
+/** Throws ERR_MP_DAEMON in a process that was started as a daemon. */
+export function checkMayHaveChildren(what: string): void {
+  if (identity?.childless !== true) return;
+  throw new ProcessError(
+    'ERR_MP_DAEMON',
+    `${what}: ${identity.name} is a daemon, which is ended without waiting for its children, so it may start none. ` +
+      `Start ${identity.name} without daemon: true, or have its parent start this`,
+  );
+}
+
 function runsEntry(): boolean {
   const script = process.argv[1];
   if (script === undefined) return false;

@@ -8,6 +8,8 @@ export interface Identity {
   /** Its number among its parent's children, after its parent's own path: [1, 2] is Process-1:2. */
   path: number[];
   daemon: boolean;
+  /** Whether it may start no processes. */
+  childless?: boolean;
   parent: { name: string; pid: number };
 }
 

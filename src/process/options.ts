@@ -15,7 +15,10 @@ export interface ProcessOptions<A extends unknown[] = any[], R = unknown> {
   args?: Iterable<unknown> | undefined;
   /** `Process-1` and so on by default; `Process-1:2` for a child of that one. */
   name?: string | undefined;
-  /** Ended, not waited for, when this process ends. As the creator's by default. */
+  /**
+   * Ended, not waited for, when this process ends; one that is made so may start no processes itself. As the creator's by
+   * default.
+   */
   daemon?: boolean | undefined;
   /** The whole environment; `process.env` by default. */
   env?: Record<string, string | undefined> | undefined;

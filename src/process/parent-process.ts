@@ -4,6 +4,7 @@ import { InterruptedError } from '../errors.js';
 import { native } from '../native/load.js';
 import { childWaited } from '../native/process-binding.js';
 import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from '../sync/wait-options.js';
+import { staysHere } from '../transfer/handle.js';
 import { currentIdentity } from './current.js';
 import { childFd, type Identity } from './launch.js';
 import { until } from './waiting.js';
@@ -40,6 +41,11 @@ export class ParentProcess {
   /** Blocks this thread until it has ended (true) or the timeout passes (false). */
   joinSync(options?: number | SyncWaitOptions): boolean {
     return ended(parseSyncWait(options, 'ParentProcess.joinSync()').timeout);
+  }
+
+  /** @internal */
+  get [staysHere](): string {
+    return 'It is of this process alone: send its pid';
   }
 
   [inspect.custom](): string {

@@ -7,32 +7,26 @@ import { native } from '../native/load.js';
 import { ownOwnerId, setEnvironmentName } from '../memory/arena.js';
 import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from '../sync/wait-options.js';
 import { errorClassFinder } from '../transfer/error-classes.js';
+import { staysHere } from '../transfer/handle.js';
 import { referenceOf, referenceTo, type FunctionAddress } from '../transfer/function-ref.js';
 import { Child, reapEnded } from './child.js';
-import { checkMayStart, currentIdentity } from './current.js';
+import { checkMayHaveChildren, checkMayStart, currentIdentity } from './current.js';
+import { type Adopted, boundMethod, exitedHook, internal, poolWorker } from './keys.js';
+import { currentProcess, setCurrentProcess } from './current-process.js';
 import type { Identity } from './launch.js';
-import { checkOptions, readArguments, type CheckedOptions, type ProcessOptions } from './options.js';
+import {
+  checkOptions,
+  isPlainObject,
+  readArguments,
+  type CheckedOptions,
+  type ProcessOptions,
+} from './options.js';
 import { exitCodeText, signalNumber } from './signals.js';
 import { forkSelf, workInHeap } from './fork/fork.js';
 import { startProcess, type Started } from './start.js';
 import { getStartMethod, isStartMethodChosen, type StartMethod } from './start-method.js';
 import { prepareToFork } from './forkserver/client.js';
 import { descendantsOf, signalDescendant } from './tree.js';
-
-/** First constructor argument of the objects the package makes itself: see Process.#adopt. */
-export const internal = Symbol('multiproc.internal');
-
-/** How the package makes the object of the process that runs it, without running a subclass's constructor. */
-export interface Adopted {
-  identity: Identity;
-  run: () => unknown;
-}
-
-/** Set to what is to be called, without keeping the program alive, when a process has ended. */
-export const exitedHook = Symbol('multiproc.exited');
-
-/** On the classes that contexts make. */
-export const boundMethod = Symbol('multiproc.startMethod');
 
 const active = new Set<Process>();
 const graceMs = 500;
@@ -50,12 +44,16 @@ export class Process<R = any> {
 
   /** @internal */
   [exitedHook]: ((exitCode: number) => void) | null = null;
+  /** @internal */
+  [poolWorker] = false;
   readonly #options: CheckedOptions;
   readonly #path: number[];
   readonly #parentPid: number;
   #self: Adopted | null = null;
   #name: string;
   #daemon: boolean;
+  /** Not only because its creator is one. */
+  #isDaemonByWish: boolean;
   #target: CheckedOptions['target'];
   #args: unknown[];
   #child: Child | null = null;
@@ -79,6 +77,7 @@ export class Process<R = any> {
       this.#options.name ??
       `${new.target.name || 'Process'}-${this.#path.join(':')}`;
     this.#daemon = adopted?.identity.daemon ?? this.#options.daemon ?? creator?.daemon ?? false;
+    this.#isDaemonByWish = this.#options.daemon === true;
     this.#parentPid = adopted === null ? process.pid : adopted.identity.parent.pid;
     // The server's start takes as long as a Node's: it shall be ready when start() needs it.
     if (adopted === null && startMethodOf(new.target) === 'forkserver') prepareToFork(this.#options);
@@ -102,6 +101,7 @@ export class Process<R = any> {
     if (this.#child !== null)
       throw this.#misuse('ERR_MP_STARTED', `${what}: ${this.#name} was started before; make a new one`);
     checkMayStart(what);
+    checkMayHaveChildren(what);
     reapEnded();
 
     const method = startMethodOf(this.constructor as typeof Process);
@@ -140,7 +140,7 @@ export class Process<R = any> {
             for (const process of active) process.#leaveStreams();
             active.clear();
             this.#self = { identity, run: work };
-            current = this; // eslint-disable-line @typescript-eslint/no-this-alias -- it is this one from now on
+            setCurrentProcess(this);
           },
         },
         what,
@@ -159,6 +159,7 @@ export class Process<R = any> {
       name: this.#name,
       path: this.#path,
       daemon: this.#daemon,
+      childless: this.#isDaemonByWish && !this[poolWorker],
       parent: { name: currentProcess().name, pid: process.pid },
     };
   }
@@ -231,7 +232,7 @@ export class Process<R = any> {
     if (this.#self !== null) setEnvironmentName(name);
   }
 
-  /** Whether it is ended, not waited for, at the natural end of its parent. Settable before start(). */
+  /** Whether it is ended, not waited for, at the natural end of its parent, and may start none. Settable before start(). */
   get daemon(): boolean {
     return this.#daemon;
   }
@@ -242,7 +243,7 @@ export class Process<R = any> {
     if (this.#child !== null || this.#self !== null) {
       throw this.#misuse('ERR_MP_STARTED', `Process.daemon: ${this.#name} has started; set it before`);
     }
-    this.#daemon = daemon;
+    this.#daemon = this.#isDaemonByWish = daemon;
   }
 
   /** Null before start(). */
@@ -285,8 +286,12 @@ export class Process<R = any> {
   }
 
   /** Sends SIGTERM; with `tree`, to all its descendants as well. Nothing if it has ended. */
-  terminate({ tree = false }: { tree?: boolean } = {}): void {
-    const child = this.#started('Process.terminate()');
+  terminate(options: { tree?: boolean | undefined } = {}): void {
+    const what = 'Process.terminate()';
+    if (!isPlainObject(options)) throw typeError(`${what}: expects options with tree, not ${show(options)}`);
+    const { tree = false } = options;
+    if (typeof tree !== 'boolean') throw typeError(`${what}: tree must be a boolean, not ${show(tree)}`);
+    const child = this.#started(what);
     if (child.poll()) return;
     // Before the first signal: who loses its parent is no descendant any more.
     const descendants = tree ? descendantsOf(child.pid) : [];
@@ -322,6 +327,11 @@ export class Process<R = any> {
       }
     }
     this.close();
+  }
+
+  /** @internal */
+  get [staysHere](): string {
+    return 'It is the handle of the process that made it: send its pid, or what it gives';
   }
 
   [inspect.custom](): string {
@@ -364,35 +374,6 @@ function startMethodOf(processClass: typeof Process): StartMethod {
 /** Whether a class is neither ours nor a context's, so that its run() is to be found in the child. */
 function isProgramsOwn(processClass: object): boolean {
   return !Object.hasOwn(processClass, boundMethod);
-}
-
-let current: Process | null = null;
-
-/** The process this code runs in: in a child the object that was started there, else one called MainProcess. */
-export function currentProcess(): Process {
-  current ??= adopt(Process, {
-    identity: currentIdentity() ?? {
-      name: 'MainProcess',
-      path: [],
-      daemon: false,
-      parent: { name: '', pid: process.ppid },
-    },
-    run: () => undefined,
-  });
-  return current;
-}
-
-/** Makes a child's own object: of the subclass, without running its constructor, which has run in the parent. */
-export function becomeCurrent(jobClass: object, adopted: Adopted, fields: Record<string, unknown>): Process {
-  current = adopt(jobClass, adopted);
-  for (const [key, value] of Object.entries(fields)) {
-    Object.defineProperty(current, key, { value, enumerable: true, writable: true, configurable: true });
-  }
-  return current;
-}
-
-function adopt(jobClass: object, adopted: Adopted): Process {
-  return Reflect.construct(Process, [internal, adopted], jobClass as typeof Process) as Process;
 }
 
 /** Children of this environment that still run. Collects those that have ended. */

@@ -14,7 +14,8 @@ import { inheritStartMethod } from './start-method.js';
 import { takeSurroundings } from './forkserver/surroundings.js';
 import { letterState, type Letter } from './letter.js';
 import { writeAtOnce } from './output.js';
-import { becomeCurrent, currentProcess, Process } from './process.js';
+import { becomeCurrent, currentProcess } from './current-process.js';
+import { Process } from './process.js';
 
 /** The exit code Node itself has for a main module whose top-level await never settled. */
 const unsettledCode = 13;

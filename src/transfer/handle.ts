@@ -16,6 +16,9 @@ export const toHandle = Symbol('multiproc.toHandle');
 export const pin = Symbol('multiproc.pin');
 export const grant = Symbol('multiproc.grant');
 
+/** On objects that are of one process only: a sentence for the error, saying what to send instead. */
+export const staysHere = Symbol('multiproc.staysHere');
+
 /** What every shared object implements. */
 export interface Shareable {
   /** The handle of this object. Throws ClosedError after close(). */

@@ -11,6 +11,9 @@ const piped = (target, more) => new mp.Process({ target, stdio: ['ignore', 'pipe
 const said = async (p) => { for await (const text of p.stdout) return String(text).trim(); };
 `;
 
+/** Milliseconds: on a machine that has nothing else to do it takes less than one second. */
+const soon = 5_000;
+
 forEachStartMethod(({ method, runScript, env, launcher }) => {
   /** Runs a script that prints pids, ends it with a signal once it has, and gives the pids. */
   async function endedBy(signal: NodeJS.Signals, source: string): Promise<number[]> {
@@ -41,7 +44,7 @@ forEachStartMethod(({ method, runScript, env, launcher }) => {
     setInterval(() => {}, 1000);`,
     );
     expect(pids).toHaveLength(5);
-    await eventually('all are gone', () => pids.every((pid) => !isRunning(pid)));
+    await eventually('all are gone', () => pids.every((pid) => !isRunning(pid)), soon);
   });
 
   test('children of a parent that a signal ends by default end', async () => {
@@ -49,7 +52,7 @@ forEachStartMethod(({ method, runScript, env, launcher }) => {
       'SIGTERM',
       `const p = piped(tasks.busy); await said(p); console.log('pids ' + p.pid); setInterval(() => {}, 1000);`,
     );
-    await eventually('it is gone', () => pids.every((pid) => !isRunning(pid)));
+    await eventually('it is gone', () => pids.every((pid) => !isRunning(pid)), soon);
   });
 
   test('detached children survive their parent', async () => {
@@ -60,7 +63,7 @@ forEachStartMethod(({ method, runScript, env, launcher }) => {
     const q = piped(tasks.idle); await said(q);
     console.log('pids ' + p.pid + ' ' + q.pid); setInterval(() => {}, 1000);`,
     );
-    await eventually('the other one is gone', () => !isRunning(pids[1]!));
+    await eventually('the other one is gone', () => !isRunning(pids[1]!), soon);
     expect(isRunning(pids[0]!)).toBe(true);
     process.kill(pids[0]!, 'SIGKILL');
   });
@@ -144,7 +147,7 @@ forEachStartMethod(({ method, runScript, env, launcher }) => {
     console.log(pids.join(' '));`);
     const pids = end.stdout.trim().split(' ').map(Number);
     expect(pids, describe(end)).toHaveLength(2);
-    await eventually('both are gone', () => pids.every((pid) => !isRunning(pid)));
+    await eventually('both are gone', () => pids.every((pid) => !isRunning(pid)), soon);
   });
 
   test('an uncaught error prints its stack under the name of the process', async () => {

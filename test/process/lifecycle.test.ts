@@ -114,6 +114,23 @@ forEachStartMethod(({ runJson, runScript, method }) => {
     ]);
   });
 
+  test('terminate() takes options, and says so', async () => {
+    const got = await runJson(`${head}
+    const p = new mp.Process(tasks.never).start(); const wrong = [];
+    for (const o of [null, 5, true, [], { tree: 1 }]) wrong.push((await codeOf(() => p.terminate(o))).slice(1).join(' '));
+    const alive = p.isAlive(); p.terminate({ tree: undefined });
+    out([wrong, alive, await p.join()]);`);
+    const what = 'ERR_MP_TYPE Process.terminate():';
+    expect(got).toEqual([
+      [
+        ...['null', '5', 'true', '[Array]'].map((o) => `${what} expects options with tree, not ${o}`),
+        `${what} tree must be a boolean, not 1`,
+      ],
+      true,
+      -15,
+    ]);
+  });
+
   test('windowsHide is an option everywhere, and checked', async () => {
     const got = await runJson(`${head}
     const made = (windowsHide) => () => new mp.Process({ target: tasks.square, args: [3], windowsHide }).start().result();

@@ -95,6 +95,14 @@ void fork_unblock() {
   pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
+void signal_ignore(int number) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, number);
+  signal(number, SIG_IGN);
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
 bool threads_rest() {
   DIR* tasks = opendir("/proc/self/task");
   if (tasks == nullptr) return true;

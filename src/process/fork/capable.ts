@@ -1,5 +1,5 @@
 /** Whether this process can fork itself: `npx multiproc run` starts it so, see entry/fork-main.ts. */
-import { createRequire } from 'node:module';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
 import { ProcessError } from '../../errors.js';
 import { native } from '../../native/load.js';
@@ -15,18 +15,25 @@ const endMs = 200;
 const poolSize = 4;
 const waiterThread = 'mp-waiter';
 
+const loaderOption = /(^|\s)--(experimental-)?loader\b/;
+
 let capable = false;
+/** Whether Node runs loaders of the program's, which it does in a thread of its own; and did before we counted threads. */
+let loaders = false;
+let earlyLoaders = false;
 /** Threads that Node itself has here, and those that libuv's pool may still start. */
 let ownThreads = 0;
 let poolThreads = 0;
 let workers = 0;
 
+/** Has no thread for the inspector, which a child would not have. */
+export const inspectorFlag = process.allowedNodeEnvironmentFlags.has('--disable-sigusr1')
+  ? '--disable-sigusr1'
+  : null;
+
 /** What `npx multiproc run` adds to the program's own Node options. */
 export function runFlags(): string[] {
-  const flags = [...forkFlags, '--expose-internals'];
-  // A child has not the thread that would open the inspector.
-  if (process.allowedNodeEnvironmentFlags.has('--disable-sigusr1')) flags.push('--disable-sigusr1');
-  return flags;
+  return [...forkFlags, '--expose-internals', ...(inspectorFlag === null ? [] : [inspectorFlag])];
 }
 
 export function isForkCapable(): boolean {
@@ -41,12 +48,30 @@ export function becomeCapable(startPool: () => void): void {
   // None are new where the pool has run before.
   poolThreads = ownThreads - before || Math.trunc(Number(process.env.UV_THREADPOOL_SIZE)) || poolSize;
   process.on('worker', (worker) => {
+    if (worker.constructor.name === 'InternalWorker') {
+      loaders = true;
+      return;
+    }
     workers++;
     worker.once('exit', () => {
       workers--;
     });
   });
+  noteLoaders();
   capable = native.canUnwind();
+}
+
+function noteLoaders(): void {
+  loaders = earlyLoaders = loaderOption.test(
+    `${process.env.NODE_OPTIONS ?? ''} ${process.execArgv.join(' ')}`,
+  );
+  const module = internalModule('node:module') as Record<'register', (...args: unknown[]) => unknown>;
+  const { register } = module;
+  module.register = (...args) => {
+    loaders = true;
+    return register.apply(module, args);
+  };
+  syncBuiltinESMExports();
 }
 
 /** In a forked child, which has its own thread, and those it has started since. */
@@ -69,11 +94,19 @@ export function checkMayFork(what: string): void {
       `${what}: a worker thread cannot fork; do it in the main thread, or use another start method`,
     );
   // A thread that ends is there for a moment longer.
-  if (workers > 0 || !within(endMs, () => threads() <= ownThreads)) {
+  if (earlyLoaders || workers > 0 || !within(endMs, () => threads() <= ownThreads)) {
+    const names = otherThreads().join(', ');
+    if (loaders && workers === 0)
+      throw new ProcessError(
+        'ERR_MP_THREADS',
+        `${what}: Node runs the loader of this program, of module.register() or --loader, in a thread, which a fork does not ` +
+          `take along (${names}); use one that runs in the program's own thread (--require, module.registerHooks()), or ` +
+          'another start method',
+      );
     const whose = workers > 0 ? 'worker threads' : 'threads of an addon or of workers';
     throw new ProcessError(
       'ERR_MP_THREADS',
-      `${what}: this process runs ${whose}, which a fork does not take along (${otherThreads().join(', ')}); ` +
+      `${what}: this process runs ${whose}, which a fork does not take along (${names}); ` +
         'end them before, start them after, or use another start method',
     );
   }
@@ -95,5 +128,5 @@ function threads(): number {
   return otherThreads().length;
 }
 
-/** A module of Node's that --expose-internals gives. */
+/** A module of Node's, also of those that --expose-internals gives. */
 export const internalModule = createRequire(import.meta.url) as (name: string) => unknown;

@@ -5,6 +5,7 @@
  * parent was doing. It takes away whatever would go on from there (turns.ts, the handles of the event loop), mends what
  * forked processes must mend, and leaves the stack for its event loop, where its target is run.
  */
+import { AsyncResource } from 'node:async_hooks';
 import { ProcessError } from '../../errors.js';
 import { arenaDescriptor, enterAfterFork, pinEach, Reference } from '../../memory/arena.js';
 import { native } from '../../native/load.js';
@@ -25,9 +26,11 @@ import { asProcessError, checkDirectory, checkTexts, openFor, type Started } fro
 import { closeStdio, streamsOf } from '../stdio.js';
 import { Work } from '../work.js';
 import { checkMayFork, countThreadsAgain } from './capable.js';
+import { leaveConnections } from './connections.js';
 import { aroundFork, runChildHooks } from './hooks.js';
 import { renewStreams } from './streams.js';
-import { dropTurns, leave } from './turns.js';
+import { quietInspectorSignal } from './signals.js';
+import { dropTurns, isAfterLoop, leave } from './turns.js';
 
 export interface Fork {
   identity: Identity;
@@ -52,6 +55,12 @@ export function workInHeap(target: Target | null, args: unknown[], what: string)
 export function forkSelf(fork: Fork, what: string): Started {
   const { options } = fork;
   checkMayFork(what);
+  if (isAfterLoop())
+    throw new ProcessError(
+      'ERR_MP_STATE',
+      `${what}: the program has come to its end, and a process forked by an 'exit' listener would have no event loop to ` +
+        "run in; start it in a 'beforeExit' listener, or by another start method",
+    );
   if (options.execArgv !== undefined)
     throw new ProcessError(
       'ERR_MP_UNSUPPORTED',
@@ -109,10 +118,13 @@ function becomeChild(
   fds: { letter: number; doorbell: number; parent: number },
 ): never {
   let failed: { error: unknown } | null = null;
+  // Of the place where start() was called: what AsyncLocalStorages hold there.
+  const context = new AsyncResource('multiproc.fork');
   try {
     takeIdentity(pid, ppid);
     dropListeners();
     dropTurns();
+    quietInspectorSignal();
     native.forkUnblock();
     drawAnew();
     takeOverEnds();
@@ -121,6 +133,7 @@ function becomeChild(
     renewStreams();
     forgetTasks();
     forgetSockets();
+    leaveConnections();
     leaveChildren();
     fork.become();
     setChildFds(fds);
@@ -133,7 +146,7 @@ function becomeChild(
   ignoreUncaught(true);
   leave(() => {
     ignoreUncaught(false);
-    void begin(fork, letter, failed);
+    context.runInAsyncScope(() => void begin(fork, letter, failed));
   });
 }
 
@@ -169,4 +182,5 @@ function dropListeners(): void {
   for (const event of process.eventNames()) if (!kept.has(event)) process.removeAllListeners(event);
   process.setUncaughtExceptionCaptureCallback(null);
   process.exitCode = undefined;
+  (process as unknown as { _exiting: boolean })._exiting = false;
 }

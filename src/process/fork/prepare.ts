@@ -3,7 +3,9 @@ import { createHook } from 'node:async_hooks';
 import { takeOverEmit } from '../forkserver/ends.js';
 import { findBlocks, replaceRandom } from '../forkserver/random.js';
 import { replaceWorker } from '../forkserver/threads.js';
-import { becomeCapable } from './capable.js';
+import { native } from '../../native/load.js';
+import { becomeCapable, inspectorFlag } from './capable.js';
+import { quietInspectorSignal } from './signals.js';
 import { watchStreams } from './streams.js';
 import { findTurns } from './turns.js';
 
@@ -12,8 +14,10 @@ export function prepareForks(startPool: () => void): void {
   replaceWorker();
   takeOverEmit();
   findBlocks();
+  native.noteTimers();
   findTurns();
   watchStreams();
+  if (inspectorFlag !== null) quietInspectorSignal();
   becomeCapable(startPool);
   rehearse();
 }

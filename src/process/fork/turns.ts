@@ -8,13 +8,15 @@ import { native } from '../../native/load.js';
 import { internalModule } from './capable.js';
 
 interface Linked {
-  _idleNext: Linked | null;
+  _idleNext: Linked;
+  _idleTimeout: number;
+  _onTimeout: unknown;
 }
 type Callbacks = Record<'processImmediate' | 'processTimers', () => void>;
 
 interface Timers {
   timerListMap: Record<string, Linked>;
-  immediateQueue: { head: Linked | null };
+  immediateQueue: { head: { _idleNext: Timers['immediateQueue']['head'] } | null };
   getTimerCallbacks(runNextTicks: () => void): Callbacks;
 }
 interface TimersBinding {
@@ -27,6 +29,8 @@ interface TimersBinding {
 
 let timers: Timers;
 let binding: TimersBinding;
+/** Ends the second for which Node keeps the text of an HTTP date. */
+let forgetDate: (() => void) | undefined;
 let clearAsyncIds: () => void;
 const runTicks = (process as unknown as { _tickCallback: () => void })._tickCallback;
 
@@ -36,6 +40,9 @@ export function findTurns(): void {
   process.emitWarning = () => undefined; // that this is for tests
   try {
     timers = internalModule('internal/timers') as Timers;
+    (internalModule('internal/http') as { utcDate: () => string }).utcDate();
+    forgetDate = waiting().find(({ _onTimeout: f }) => (f as { name?: unknown }).name === 'resetCache')
+      ?._onTimeout as typeof forgetDate;
     const { internalBinding } = internalModule('internal/test/binding') as {
       internalBinding: (name: string) => unknown;
     };
@@ -61,6 +68,24 @@ export function leave(begin: () => void): never {
   for (;;);
 }
 
+/**
+ * Whether Node has come to the natural end of the program, where it calls 'exit' listeners and would take itself apart
+ * after them. Others call them from JavaScript of Node's, and the event loop, or the main script, is still there to
+ * return to.
+ */
+export function isAfterLoop(): boolean {
+  if (!(process as unknown as { _exiting: boolean })._exiting) return false;
+  const { stackTraceLimit, prepareStackTrace } = Error as unknown as Record<string, unknown>;
+  Error.stackTraceLimit = Infinity;
+  Error.prepareStackTrace = (_, sites) => sites;
+  const stack = new Error().stack as unknown as NodeJS.CallSite[];
+  Object.assign(Error, { stackTraceLimit, prepareStackTrace });
+  return !stack.some((site) => endings.test(site.getFileName() ?? ''));
+}
+
+/** Where process.exit() is, and what is done about uncaught errors. */
+const endings = /^node:internal\/process\/(per_thread|execution)$/;
+
 /** Ticks are run, but do nothing. */
 function dropTicks(): void {
   const nothing = (): void => undefined;
@@ -82,11 +107,17 @@ function dropTicks(): void {
 }
 
 function dropTimers(): void {
-  for (const list of Object.values(timers.timerListMap)) {
-    for (const timer of others(list, list)) clearTimeout(timer as unknown as NodeJS.Timeout);
+  for (const timer of waiting()) {
+    const { _idleTimeout, _onTimeout } = timer;
+    clearTimeout(timer as unknown as NodeJS.Timeout);
+    // As one that has fired: who has kept it may refresh() it.
+    Object.assign(timer, { _idleTimeout, _onTimeout });
   }
-  for (const immediate of others({ _idleNext: timers.immediateQueue.head }, null))
-    clearImmediate(immediate as unknown as NodeJS.Immediate);
+  forgetDate?.();
+  for (let at = timers.immediateQueue.head, next; at !== null; at = next) {
+    next = at._idleNext;
+    clearImmediate(at as unknown as NodeJS.Immediate);
+  }
   // Those that were being run: Node's functions for that are made anew, with nothing in hand.
   const { processImmediate, processTimers } = timers.getTimerCallbacks(runTicks);
   binding.setupTimers(processImmediate, processTimers);
@@ -96,8 +127,12 @@ function dropTimers(): void {
   binding.toggleImmediateRef(false);
 }
 
-function others(start: Linked, end: Linked | null): Linked[] {
+function waiting(): Linked[] {
+  return Object.values(timers.timerListMap).flatMap((list) => others(list, list));
+}
+
+function others(start: Linked, end: Linked): Linked[] {
   const found: Linked[] = [];
-  for (let at = start._idleNext; at !== end && at !== null; at = at._idleNext) found.push(at);
+  for (let at = start._idleNext; at !== end; at = at._idleNext) found.push(at);
   return found;
 }
