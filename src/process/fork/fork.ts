@@ -11,7 +11,7 @@ import { native } from '../../native/load.js';
 import { forgetSockets } from '../../connection/socket.js';
 import { forgetTasks } from '../../sync/after-fork.js';
 import { leaveChildren, watchExit } from '../child.js';
-import type { Identity } from '../launch.js';
+import type { ChildFds, Identity } from '../launch.js';
 import { setChildFds } from '../launch.js';
 import { Letter } from '../letter.js';
 import { ignoreUncaught, takeOverEnds } from '../forkserver/ends.js';
@@ -68,6 +68,7 @@ export function forkSelf(fork: Fork, what: string): Started {
   try {
     const { letter, stdio } = openFor(options, [new Uint8Array(), new Uint8Array()], undo, what);
     const parent = native.processSelf();
+    const ending = native.processEnding();
     const ppid = process.pid;
     let doorbell = -1;
     const hookErrors: unknown[] = [];
@@ -85,7 +86,7 @@ export function forkSelf(fork: Fork, what: string): Started {
     );
     if (forked.id === 0) {
       closeStdio(stdio);
-      becomeChild(fork, forked.pid, ppid, { letter: letter.fd, doorbell, parent });
+      becomeChild(fork, forked.pid, ppid, { letter: letter.fd, doorbell, parent, ending });
     }
     // It runs already, so start() does not fail: the program's own error is reported as such.
     if (hookErrors.length > 0) reportLater(hookErrors[0]);
@@ -102,12 +103,7 @@ function reportLater(error: unknown): void {
   });
 }
 
-function becomeChild(
-  fork: Fork,
-  pid: number,
-  ppid: number,
-  fds: { letter: number; doorbell: number; parent: number },
-): never {
+function becomeChild(fork: Fork, pid: number, ppid: number, fds: ChildFds): never {
   let failed: { error: unknown } | null = null;
   try {
     takeIdentity(pid, ppid);
@@ -128,7 +124,7 @@ function becomeChild(
     failed = { error };
   }
   const letter = Letter.open(fds.letter);
-  if (letter.follows) native.processFollow(fds.parent);
+  if (letter.follows) native.processFollow(fds.parent, fds.ending, true);
   countThreadsAgain();
   ignoreUncaught(true);
   leave(() => {
