@@ -69,8 +69,8 @@ export function streamWriter(fd: number): Writable {
   for (const key of ofTerminals) {
     const get = (): unknown => {
       if (!isatty(fd)) return undefined;
-      const real = held ? WriteStream.prototype : (process[names[fd]!] as WriteStream);
-      const value: unknown = real[key];
+      const real: object = held ? WriteStream.prototype : process[names[fd]!];
+      const value = (real as Record<string, unknown>)[key];
       return typeof value === 'function' ? (value.bind(held ? stream : real) as unknown) : value;
     };
     Object.defineProperty(stream, key, { configurable: true, get });
