@@ -95,6 +95,13 @@ napi_value fd_private(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/// fdAwaitSpace(fd)
+napi_value fd_await_space(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  platform::await_space(to_int32(env, args[0]));
+  return nullptr;
+}
+
 /// fdMove(fd, to)
 napi_value fd_move(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
@@ -116,6 +123,7 @@ void init_files(napi_env env, napi_value exports) {
   add_function(env, exports, "pipeCreate", pipe_create);
   add_function(env, exports, "fdClose", fd_close);
   add_function(env, exports, "fdPrivate", fd_private);
+  add_function(env, exports, "fdAwaitSpace", fd_await_space);
   add_function(env, exports, "fdMove", fd_move);
 }
 

@@ -41,9 +41,14 @@ napi_value launch(napi_env env, napi_callback_info info) {
   int ours = -1, its = -1;
   if (Failure f = platform::channel_create(&ours, &its)) return throw_failure(env, f);
   fds.push_back(its);
-  const platform::SpawnRequest request = {file.c_str(), argv.pointers.data(), envp.pointers.data(),
-                                          nullptr,      fds.data(),           static_cast<int>(fds.size()),
-                                          false};
+  const platform::SpawnRequest request = {file.c_str(),
+                                          argv.pointers.data(),
+                                          envp.pointers.data(),
+                                          nullptr,
+                                          fds.data(),
+                                          static_cast<int>(fds.size()),
+                                          false,
+                                          platform::OurEnd::wakes};
   platform::Spawned server;
   const Failure failed = platform::process_spawn(request, &server);
   platform::close_fd(its);

@@ -62,6 +62,29 @@ napi_value confirmed(napi_env env, napi_callback_info info) {
   return boolean(env, platform::fork_confirmed(to_int32(env, args[0])));
 }
 
+/// forkserverFds(): those the server has as such.
+napi_value fds_of_server(napi_env env, napi_callback_info) {
+  std::vector<int> fds;
+  platform::fork_descriptors(&fds);
+  napi_value list;
+  napi_create_array(env, &list);
+  uint32_t at = 0;
+  for (const int fd : fds) napi_set_element(env, list, at++, int32(env, fd));
+  return list;
+}
+
+napi_value shield(napi_env, napi_callback_info) {
+  platform::fork_shield();
+  return nullptr;
+}
+
+/// forkserverWatch(yes)
+napi_value watch_users(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  platform::fork_watch_users(to_bool(env, args[0]));
+  return nullptr;
+}
+
 napi_value fill_holes(napi_env, napi_callback_info) {
   platform::malloc_fill_holes();
   return nullptr;
@@ -110,6 +133,9 @@ void init_forkserver(napi_env env, napi_value exports) {
   add_function(env, exports, "forkServe", serve);
   add_function(env, exports, "forkTake", take);
   add_function(env, exports, "forkConfirmed", confirmed);
+  add_function(env, exports, "forkserverFds", fds_of_server);
+  add_function(env, exports, "forkserverShield", shield);
+  add_function(env, exports, "forkserverWatch", watch_users);
   add_function(env, exports, "fillHoles", fill_holes);
   add_function(env, exports, "threadNames", names_of_threads);
   add_function(env, exports, "randomBytes", fill_random);

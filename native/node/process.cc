@@ -68,8 +68,14 @@ napi_value child_spawn(napi_env env, napi_callback_info info) {
   const std::vector<int> fds = to_fds(env, args[4]);
   const int doorbell = to_int32(env, args[6]);
   const platform::SpawnRequest request = {
-      file.c_str(), argv.pointers.data(),         envp.pointers.data(),  has_cwd ? cwd.c_str() : nullptr,
-      fds.data(),   static_cast<int>(fds.size()), to_bool(env, args[5]),
+      file.c_str(),
+      argv.pointers.data(),
+      envp.pointers.data(),
+      has_cwd ? cwd.c_str() : nullptr,
+      fds.data(),
+      static_cast<int>(fds.size()),
+      to_bool(env, args[5]),
+      to_bool(env, args[7]) ? platform::OurEnd::kills : platform::OurEnd::nothing,
   };
   platform::Spawned spawned;
   if (Failure f = platform::process_spawn(request, &spawned)) {
@@ -198,9 +204,18 @@ napi_value process_self(napi_env env, napi_callback_info) {
   return int32(env, handle);
 }
 
+napi_value process_ending(napi_env env, napi_callback_info) {
+  int bell = -1;
+  if (Failure f = platform::process_ending(&bell)) return throw_failure(env, f);
+  return int32(env, bell);
+}
+
+/// processFollow(parent, ending, isChild): see platform::follow_parent.
 napi_value process_follow(napi_env env, napi_callback_info info) {
-  Args<1> args(env, info);
-  if (Failure f = platform::follow_parent(to_int32(env, args[0]))) return throw_failure(env, f);
+  Args<3> args(env, info);
+  if (Failure f =
+          platform::follow_parent(to_int32(env, args[0]), to_int32(env, args[1]), to_bool(env, args[2])))
+    return throw_failure(env, f);
   platform::leave_terminal_interrupts();
   return nullptr;
 }
@@ -249,6 +264,7 @@ void init_process(napi_env env, napi_value exports) {
   add_function(env, exports, "processNumber", process_number);
   add_function(env, exports, "processIdentity", process_identity);
   add_function(env, exports, "processSelf", process_self);
+  add_function(env, exports, "processEnding", process_ending);
   add_function(env, exports, "processFollow", process_follow);
   add_function(env, exports, "processStart", process_start);
   init_files(env, exports);

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace mp::platform {
 
@@ -198,6 +199,9 @@ uint64_t process_start_time(uint32_t pid);
 /// Identifies the namespace in which pids are meant (0 where systems have none).
 uint64_t pid_namespace();
 
+/// What the system does to a child at the end of the thread that started it, until it follows its parent itself.
+enum class OurEnd : uint8_t { nothing, wakes, kills };
+
 struct SpawnRequest {
   const char* file;   // resolved through PATH unless it holds a slash
   char* const* argv;  // null-terminated
@@ -206,6 +210,7 @@ struct SpawnRequest {
   const int* fds;     // child's descriptor i is fds[i]; -1: /dev/null. All others are closed on exec.
   int fd_count;
   bool new_session;  // detached from the parent's terminal and process group
+  OurEnd our_end = OurEnd::nothing;
 };
 struct Spawned {
   uint32_t pid;
@@ -224,9 +229,12 @@ bool process_wait(int handle, int64_t wake_at, const Word* interrupt, uint32_t i
 void processes_ended(const int* handles, int count, bool* ended);
 /// A handle of this very process, to be inherited by children that must not outlive it.
 Failure process_self_handle(int* handle);
-/// Ends this process when the process behind `parent_handle` is gone: a native thread, so it works while JavaScript is
-/// busy. SIGTERM first; SIGKILL 500 ms later if a handler of it did not end the process.
-Failure follow_parent(int parent_handle);
+/// Rings when this process is about to end because of its parent's end: for its children. Never closed.
+Failure process_ending(int* bell);
+/// Ends this process when the process behind `parent_handle` is gone, or `parent_ending` rings: a native thread, so it works
+/// while JavaScript is busy. SIGTERM first; SIGKILL 500 ms later if a handler of it did not end the process. Where the parent
+/// is the system's idea of it, too (`is_child`), its end wakes this process if it is stopped then.
+Failure follow_parent(int parent_handle, int parent_ending, bool is_child);
 
 // ---- Forking ---------------------------------------------------------------------------------------------------------
 //
@@ -285,9 +293,16 @@ struct ForkTurn {
   uint32_t requester;  // child: the pid of who asked for it
 };
 /// Serves `first_channel` and those of the children until something is to be done by the caller; waits for requests only
-/// if `wait`. With a refusal (not null) no child is forked. SIGINT is ignored while it waits: it is for the program.
+/// if `wait`. With a refusal (not null) no child is forked. Never waits for a peer, who may be stuck or hostile.
 /// Returns in the server and in each child. Allocates.
 Failure fork_serve(int first_channel, const char* refusal, bool wait, ForkTurn* turn);
+/// In a process that will be a server: signals that are sent to whole groups are for others from here on. Its children have
+/// Node's actions for them, or those its modules set.
+void fork_shield();
+/// In a server while it runs JavaScript: ends it when its last user is gone, and its last child.
+void fork_watch_users(bool yes);
+/// In a server: what it has open for its requesters and its children. Allocates.
+void fork_descriptors(std::vector<int>* fds);
 /// In a spare: waits until somebody asks for it, and makes it a child. Never returns if nobody ever will. Its signals are
 /// blocked until then, and those to its group are lost on it.
 void fork_take(int channel, ForkTurn* turn);
@@ -371,7 +386,12 @@ Failure file_resize(int fd, size_t size);
 void close_fd(int fd);
 void directory_remove(const char* path);  // if it is empty
 Failure close_on_exec(int fd);            // programs this process starts do not get it
-Failure move_fd(int fd, int to);          // `to` is then what `fd` was, open in programs this process starts
+/// Gives a pipe that this process writes to flags of its own: those of an inherited one are everybody's who has it, and a program
+/// that makes it non-blocking would do so for all. What cannot be opened anew stays as it is. May be called after a vfork.
+void own_pipe(int fd);
+/// Returns when bytes can be written to it, or never will be.
+void await_space(int fd);
+Failure move_fd(int fd, int to);  // `to` is then what `fd` was, open in programs this process starts
 
 /// What the program has under a linker's name; null: nothing.
 void* symbol(const char* name);

@@ -90,7 +90,8 @@ Failure process_reap(int, bool*, int32_t*) { return kUnsupported; }
 void processes_ended(const int*, int, bool*) {}
 bool process_wait(int, int64_t, const Word*, uint32_t) { return true; }
 Failure process_self_handle(int*) { return kUnsupported; }
-Failure follow_parent(int) { return kUnsupported; }
+Failure process_ending(int*) { return kUnsupported; }
+Failure follow_parent(int, int, bool) { return kUnsupported; }
 
 Failure channel_create(int*, int*) { return kUnsupported; }
 Failure fork_request(int, const SpawnRequest&, const Word*, uint32_t, uint32_t*, ForkAnswer*) {
@@ -101,6 +102,9 @@ Failure fork_tell(int, const int*, int) { return kUnsupported; }
 Failure fork_census(int, uint32_t*, uint32_t*, int, int*) { return kUnsupported; }
 Failure process_reap_forked(int, int, bool*, int32_t*) { return kUnsupported; }
 Failure fork_serve(int, const char*, bool, ForkTurn*) { return kUnsupported; }
+void fork_shield() {}
+void fork_watch_users(bool) {}
+void fork_descriptors(std::vector<int>*) {}
 int current_umask() { return -1; }
 void fork_take(int, ForkTurn*) {}
 bool fork_confirmed(int) { return false; }
@@ -140,6 +144,8 @@ Failure file_resize(int, size_t) { return kUnsupported; }
 void close_fd(int) {}
 void directory_remove(const char*) {}
 Failure close_on_exec(int) { return kUnsupported; }
+void own_pipe(int) {}
+void await_space(int) {}
 Failure move_fd(int, int) { return kUnsupported; }
 
 void* symbol(const char*) { return nullptr; }

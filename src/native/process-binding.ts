@@ -77,6 +77,12 @@ export interface ProcessBinding {
   umask(): number;
   /** In a forkserver: serves until there is something to do. With a refusal no child is forked. */
   forkServe(channel: number, refusal: string | null, wait: boolean): ForkTurn;
+  /** In a process that will be a forkserver: signals sent to whole groups are not for it, but for its children. */
+  forkserverShield(): void;
+  /** In a forkserver that runs JavaScript, however busily: ends it when its last user is gone. */
+  forkserverWatch(yes: boolean): void;
+  /** In a forkserver: the descriptors that it has of its own accord, and its children have not. */
+  forkserverFds(): number[];
   /** In a forkserver: has its children allocate beside what they share with it, not within. */
   fillHoles(): void;
   /** In a spare: waits until somebody asks for it; its turn as a child. */
@@ -98,8 +104,13 @@ export interface ProcessBinding {
   processIdentity(text?: string): string;
   /** A handle of this process, for its children. Never closed. */
   processSelf(): number;
-  /** Ends this process when the one behind the handle has ended, and leaves it to that to answer Ctrl-C. */
-  processFollow(handle: number): void;
+  /** What tells its children that this process is about to end, as its parent has. Never closed. */
+  processEnding(): number;
+  /**
+   * Ends this process when its parent has ended or is about to (`handle`, `ending`), and leaves it to that to answer Ctrl-C.
+   * `isChild`: for the system, too; the child of a forkserver is the server's.
+   */
+  processFollow(handle: number, ending: number, isChild: boolean): void;
   /** When a process started, as text; '0' if there is none. With its pid it names a process for good. */
   processStart(pid: number): string;
 
@@ -112,6 +123,8 @@ export interface ProcessBinding {
   bellRing(fd: number): void;
   pipeCreate(): [readEnd: number, writeEnd: number];
   fdClose(fd: number): void;
+  /** Blocks until it takes bytes, or never will. */
+  fdAwaitSpace(fd: number): void;
   /** Programs this process starts do not get the descriptor. */
   fdPrivate(fd: number): void;
   /** Makes `to` what `fd` is, and closes that. */

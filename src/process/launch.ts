@@ -50,12 +50,14 @@ export interface ChildFds {
   letter: number;
   doorbell: number;
   parent: number;
+  /** Rings when the parent is about to end because its own has. */
+  ending: number;
 }
 
 /** The arena of a process that was not forked but spawned. */
 export const arenaFd = 3;
 /** As start method spawn places them, after the standard streams; a forked child has them elsewhere. */
-export let childFd: Readonly<ChildFds> = { letter: 4, doorbell: 5, parent: 6 };
+export let childFd: Readonly<ChildFds> = { letter: 4, doorbell: 5, parent: 6, ending: 7 };
 
 export function setChildFds(fds: ChildFds): void {
   childFd = fds;

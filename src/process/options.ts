@@ -115,10 +115,13 @@ export function checkTarget(target: unknown, what: string): Target {
 
 function checkEnvironment(env: unknown, what: string): CheckedOptions['env'] {
   if (env === undefined) return undefined;
-  if (typeof env !== 'object' || env === null)
+  // A list or a Map has no variables as its properties.
+  if (typeof env !== 'object' || env === null || Symbol.iterator in env)
     throw typeError(`${what}: env must be an object of strings, not ${show(env)}`);
   return Object.fromEntries(
     Object.entries(env).map(([name, value]: [string, unknown]) => {
+      if (name === '' || name.includes('='))
+        throw typeError(`${what}: env has a variable ${show(name)}, which no program could read`);
       if (value === undefined || typeof value === 'string') return [name, value];
       if (typeof value === 'number' || typeof value === 'boolean') return [name, String(value)];
       throw typeError(`${what}: env.${name} must be a string, not ${show(value)}`);

@@ -8,7 +8,7 @@ import { checkTexts, type Parcel } from './start.js';
 
 /** Returns when its image is loaded. */
 export function spawn(
-  { stdio, letter, parent, env }: Parcel,
+  { stdio, letter, parent, ending, env }: Parcel,
   options: CheckedOptions,
   cwd: string | null,
   what: string,
@@ -23,7 +23,7 @@ export function spawn(
     argv,
     list,
     cwd,
-    [...stdio, arenaDescriptor(), letter, doorbell, parent],
+    [...stdio, arenaDescriptor(), letter, doorbell, parent, ending],
     options.detached,
     doorbell,
     !options.detached,

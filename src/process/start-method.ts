@@ -1,4 +1,5 @@
 /** How processes come into being. */
+import { isMainThread } from 'node:worker_threads';
 import { MultiprocessingError } from '../errors.js';
 import { isForkCapable } from './fork/capable.js';
 import { show } from '../native/arguments.js';
@@ -17,10 +18,16 @@ let chosen: StartMethod | null = null;
 /** What start() uses where nothing is chosen; null: not asked for yet. */
 let byDefault: StartMethod | null = null;
 
-/** MULTIPROC_START_METHOD, for a program as a whole and all its processes. */
+const variable = 'MULTIPROC_START_METHOD';
+
+/** For a program as a whole and all its processes. */
 function wished(): StartMethod | null {
-  const method = process.env.MULTIPROC_START_METHOD as StartMethod | undefined;
-  return method !== undefined && available().includes(method) ? method : null;
+  const method = process.env[variable] as StartMethod | '' | undefined;
+  if (method === undefined || method === '') return null;
+  // What is right in the program may not be possible in each of its processes and threads.
+  if ((inherited || !isMainThread) && known.includes(method) && !available().includes(method)) return null;
+  checkStartMethod(method, variable);
+  return method;
 }
 
 /**
@@ -58,8 +65,11 @@ export function checkStartMethod(method: StartMethod, what: string): void {
   }
 }
 
+let inherited = false;
+
 /** In a child: its processes are started as it was. */
 export function inheritStartMethod(method: StartMethod): void {
+  inherited = true;
   byDefault = method;
 }
 

@@ -7,6 +7,7 @@ import { encode } from '../transfer/codec.js';
 import { pin } from '../transfer/handle.js';
 import { hasPreloads, inheritedExecArgv, ownVariables } from './exec-args.js';
 import { mayFork } from './forkserver/may-fork.js';
+import { forkserverPreload } from './forkserver/preload.js';
 import { forkProcess, serverIsReady, surroundings } from './forkserver/client.js';
 import type { Given, Launch } from './launch.js';
 import { Letter } from './letter.js';
@@ -28,8 +29,9 @@ export interface Started {
 export interface Parcel {
   stdio: number[];
   letter: number;
-  /** A handle of this process. */
+  /** A handle of this process, and what tells of its coming end. */
   parent: number;
+  ending: number;
   env: Record<string, string>;
 }
 
@@ -41,9 +43,11 @@ export function startProcess(
   launch: Launch,
   given: Given,
   options: CheckedOptions,
-  { method, patient }: { method: StartMethod; patient: boolean },
+  { method, patient: chosen }: { method: StartMethod; patient: boolean },
   what: string,
 ): Started {
+  // Who names modules for the server to load wants it, and shall hear if they fail.
+  const patient = chosen || forkserverPreload().length > 0;
   const env = environment(options.env);
   const forks =
     method === 'forkserver' && mayFork(options.execArgv, env) && (patient || waitsForServer(launch));
@@ -70,6 +74,7 @@ export function startProcess(
       stdio: stdio.fds,
       letter: letter.fd,
       parent: native.processSelf(),
+      ending: native.processEnding(),
       env,
     };
     const { detached } = options;

@@ -1,7 +1,7 @@
 // What happens to children when their parent ends, in every way it can.
 import { spawn } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { describe, eventually, isRunning, scriptFile } from '../support/child.js';
+import { describe, eventually, fixtures, isRunning, scriptFile } from '../support/child.js';
 import { forEachStartMethod } from '../support/start-methods.js';
 
 const head = `
@@ -45,6 +45,37 @@ forEachStartMethod(({ method, runScript, env, launcher }) => {
     );
     expect(pids).toHaveLength(5);
     await eventually('all are gone', () => pids.every((pid) => !isRunning(pid)), soon);
+  });
+
+  test('children of a SIGKILLed parent end, stopped ones too', async () => {
+    const pids = await endedBy(
+      'SIGKILL',
+      `const p = piped(tasks.stops); await said(p); console.log('pids ' + p.pid); setInterval(() => {}, 1000);`,
+    );
+    await eventually('it is gone', () => pids.every((pid) => !isRunning(pid)));
+  });
+
+  test('half a second is for all generations together, not for each', async () => {
+    const pids = await endedBy(
+      'SIGKILL',
+      `const p = piped(() => {}, { target: tasks.stubbornTree, args: [4] });
+    let text = '';
+    for await (const chunk of p.stdout) if ((text += chunk).match(/\\n/g)?.length === 5) break;
+    console.log('pids ' + text.match(/\\d+/g).join(' ')); setInterval(() => {}, 1000);`,
+    );
+    const began = performance.now();
+    expect(pids).toHaveLength(5);
+    await eventually('all are gone', () => pids.every((pid) => !isRunning(pid)));
+    expect(performance.now() - began).toBeLessThan(2000);
+  });
+
+  test.skipIf(method === 'fork')('a child that is still loading what --require names ends', async () => {
+    const pids = await endedBy(
+      'SIGKILL',
+      `const p = new mp.Process({ target: tasks.never, execArgv: ['--require', '${new URL('preload/spins.cjs', fixtures).pathname}'] }).start();
+    console.log('pids ' + p.pid); setInterval(() => {}, 1000);`,
+    );
+    await eventually('it is gone', () => pids.every((pid) => !isRunning(pid)));
   });
 
   test('children of a parent that a signal ends by default end', async () => {

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { describe, fixtures, isRunning } from '../support/child.js';
 import { forEachStartMethod } from '../support/start-methods.js';
@@ -78,6 +79,19 @@ forEachStartMethod(({ method, runJson, runScript }) => {
       [null, null, null],
     ]);
     expect(lines[0]).toContain('export default');
+  });
+
+  test('a relative directory is the starting process’s, wherever others are', async () => {
+    const got = await runJson(
+      `${head}
+    await mp.run(tasks.square, 1); // a server, if there is one, is here
+    process.chdir('${fixtures.pathname}');
+    const inDirectory = async (cwd) => (await new mp.Process({ target: tasks.directory, cwd }).start().result());
+    out([await inDirectory('preload'), await inDirectory('..'), await new mp.Process({ target: tasks.directoryOfChild, args: ['preload'], cwd: '.' }).start().result()]);`,
+      { cwd: '/' },
+    );
+    const here = fixtures.pathname;
+    expect(got).toEqual([`${here}preload`, resolve(here, '..'), `${here}preload`]);
   });
 
   test('standard input is empty by default', async () => {

@@ -92,6 +92,16 @@ test('bytes that are no message cost their sender its channel, and nobody else a
   expect(got).toEqual([true, -9, 1]);
 });
 
+test('a peer that asks and never reads loses its channel, and keeps nobody waiting', async () => {
+  const got = await runJson(`${chosen}
+    const floods = { module: '${url('forked-by.mjs')}', export: 'floods' };
+    const [server] = servers();
+    const flooding = new mp.Process({ target: floods, args: [5000] }).start();
+    const sent = await flooding.result();
+    out([sent, await mp.run(parent) === server, await flooding.join()]);`);
+  expect(got).toEqual([[true, 'EPIPE'], true, 0]);
+});
+
 test('a peer of another user is refused: it gets a server of its own, and the first goes on for its own user', async () => {
   const [first, refused, second, untouched, code] = await runJson(`${chosen}
     const who = { module: '${url('forked-by.mjs')}', export: 'parentAndUser' };

@@ -9,7 +9,7 @@ const out = (value) => console.log(JSON.stringify(value));
 const codeOf = async (f) => { try { await f(); return 'no error'; } catch (e) { return [e.name, e.code, e.message]; } };
 `;
 
-forEachStartMethod(({ runJson, runScript, method }) => {
+forEachStartMethod(({ runJson, runScript, method, launcher }) => {
   test('a result, the exit code and the states of a process', async () => {
     const got = await runJson(`${head}
     const p = new mp.Process(tasks.square, 7);
@@ -255,10 +255,10 @@ forEachStartMethod(({ runJson, runScript, method }) => {
     const end = await runScript(
       `
     import { spawnSync } from 'node:child_process';
-    const r = spawnSync('sh', ['-c', 'ulimit -n 200; exec "$0" "$@"', process.execPath, process.argv[2]], { encoding: 'utf8' });
+    const r = spawnSync('sh', ['-c', 'ulimit -n 200; exec "$0" "$@"', process.execPath, ...process.argv.slice(2)], { encoding: 'utf8' });
     process.stdout.write(r.stdout); process.stderr.write(r.stderr); process.exitCode = r.status ?? 99;`,
       {
-        args: [new URL('../fixtures/few-descriptors.mjs', import.meta.url).pathname],
+        args: [...launcher, new URL('../fixtures/few-descriptors.mjs', import.meta.url).pathname],
       },
     );
     expect(end.stdout, describe(end)).toBe('ProcessError EMFILE 0 0 9\n');

@@ -20,3 +20,41 @@ test('start methods are chosen once', async () => {
     'ERR_MP_START_METHOD',
   ]);
 });
+
+test('a variable that names no method, or none that is possible here, is an error where it is used', async () => {
+  const used = `${head}
+    const attempt = (f) => { try { return f(); } catch (e) { return [e.code, e.message]; } };
+    out([attempt(() => mp.getStartMethod()), attempt(() => new mp.Process(tasks.square, 1).name)]);`;
+  const [unknown, impossible, empty] = await Promise.all(
+    ['threads', 'fork', ''].map((method) => runJson(used, { env: { MULTIPROC_START_METHOD: method } })),
+  );
+  expect(unknown[0]).toEqual([
+    'ERR_MP_START_METHOD',
+    expect.stringMatching(/^MULTIPROC_START_METHOD: .*"threads"/),
+  ]);
+  expect(unknown[1]).toEqual(unknown[0]);
+  expect(impossible[0]).toEqual([
+    'ERR_MP_UNSUPPORTED',
+    expect.stringMatching(/^MULTIPROC_START_METHOD: fork/),
+  ]);
+  expect(impossible[1]).toEqual(impossible[0]);
+  expect(empty).toEqual(['forkserver', 'Process-1']);
+});
+
+test('variables that no process could have, and lists that are none', async () => {
+  const got = await runJson(`${head}
+    const attempt = (f) => { try { return f(); } catch (e) { return [e.name, e.code]; } };
+    out([...[['a'], new Map([['a', 'b']]), { 'a=b': 'c' }, { '': 'c' }].map((env) => attempt(() => new mp.Process({ env }))),
+      attempt(() => mp.setForkserverPreload(null))]);`);
+  expect(got).toEqual(Array(5).fill(['TypeError', 'ERR_MP_TYPE']));
+});
+
+test('a locale among the variables is the process’s, however it is started', async () => {
+  const got = await runJson(`${head}
+    mp.setStartMethod('forkserver');
+    const target = { module: '${new URL('forked-by.mjs', fixtures).href}', export: 'locale' };
+    const { LANGUAGE, LC_ALL, LANG, ...others } = process.env;
+    const localeOf = (env) => new mp.Process({ target, env: { ...others, ...env } }).start().result();
+    out([await localeOf({ LC_ALL: 'de_DE.UTF-8' }), await localeOf({ LANG: 'fr_FR.UTF-8' })]);`);
+  expect(got).toEqual(['de-DE', 'fr-FR']);
+});

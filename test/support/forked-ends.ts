@@ -2,7 +2,7 @@
 
 /** A script's end that prints what came of each way; `target` is the function, in the script, whose module may print `first`. */
 export const endsOf = (target: string, first = '') => `
-  const ways = ['nothing', 'exit', 'really', 'code', 'throw', 'later', 'rejection', 'listener', 'handler', 'again', 'abort', 'signal'];
+  const ways = ['nothing', 'exit', 'really', 'code', 'throw', 'later', 'rejection', 'listener', 'handler', 'again', 'abort', 'signal', 'text', 'text code', 'monitor'];
   const end = async (how) => {
     const p = new mp.Process({ target: ${target}, args: [how], stdio: ['ignore', 'pipe', 'pipe'] }).start();
     const [text, errors, code] = await Promise.all([all(p.stdout), all(p.stderr), p.join()]);
@@ -24,4 +24,7 @@ export const ends = [
   ['again', 0, 'X again\nexit 0\n', ''],
   ['abort', -6, 'X ', ''],
   ['signal', -15, 'X ', ''],
+  ['text', 6, 'X exit 6\n', ''],
+  ['text code', 7, 'X exit 7\n', ''],
+  ['monitor', 7, 'X ', 'in the monitor'],
 ];

@@ -23,7 +23,7 @@ Failure channel_create(int* requester_end, int* server_end) {
   return {};
 }
 
-Failure datagram_send(int fd, const void* data, size_t size, const int* fds, int fd_count) {
+Failure datagram_send(int fd, const void* data, size_t size, const int* fds, int fd_count, bool wait) {
   iovec bytes{const_cast<void*>(data), size};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kForkFdMax)] = {};
   msghdr message{};
@@ -38,7 +38,7 @@ Failure datagram_send(int fd, const void* data, size_t size, const int* fds, int
     rights->cmsg_len = CMSG_LEN(sizeof(int) * static_cast<size_t>(fd_count));
     memcpy(CMSG_DATA(rights), fds, sizeof(int) * static_cast<size_t>(fd_count));
   }
-  while (sendmsg(fd, &message, MSG_NOSIGNAL) < 0) {
+  while (sendmsg(fd, &message, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT)) < 0) {
     if (errno != EINTR) return {errno, "sendmsg"};
   }
   return {};

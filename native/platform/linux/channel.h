@@ -1,6 +1,7 @@
 // Messages between a forkserver and its requesters: datagrams with descriptors.
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -49,11 +50,13 @@ struct Received {
   pid_t sender = 0;
 };
 
-/// Never raises SIGPIPE.
-Failure datagram_send(int fd, const void* data, size_t size, const int* fds, int fd_count);
+/// Never raises SIGPIPE. `wait` false: EAGAIN where its queue is full.
+Failure datagram_send(int fd, const void* data, size_t size, const int* fds, int fd_count, bool wait);
 /// `wait` false: EAGAIN if there is none. `same_user` and `sender` are known where the socket asks for them.
 Failure datagram_receive(int fd, void* data, size_t size, bool wait, Received* out);
 Failure assign(int channel, const Assignment& assignment, const Received& start);
+/// In a new process, for fork_take(): Node's own mask, which need not be empty (SIGUSR1, with --disable-sigusr1).
+void fork_take_mask(const sigset_t& mask);
 void close_all(const int* fds, int count);
 
 }  // namespace mp::platform

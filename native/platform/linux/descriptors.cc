@@ -1,7 +1,10 @@
 // Doorbells, pipes and plain files on Linux. Every descriptor is closed on exec.
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "platform/platform.h"
@@ -77,6 +80,26 @@ void directory_remove(const char* path) { rmdir(path); }
 Failure close_on_exec(int fd) {
   if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return {errno, "fcntl"};
   return {};
+}
+
+void own_pipe(int fd) {
+  struct stat about;
+  if (fstat(fd, &about) < 0 || !S_ISFIFO(about.st_mode)) return;
+  const int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) return;
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  // Non-blocking: one with a name and without a reader would be waited for.
+  const int own = open(path, (flags & (O_ACCMODE | O_DIRECT)) | O_NONBLOCK | O_CLOEXEC);
+  if (own < 0) return;
+  if (fcntl(own, F_SETFL, flags & ~O_NONBLOCK) == 0) dup2(own, fd);
+  close(own);
+}
+
+void await_space(int fd) {
+  pollfd watch{fd, POLLOUT, 0};
+  while (poll(&watch, 1, -1) < 0 && errno == EINTR) {
+  }
 }
 
 Failure move_fd(int fd, int to) {

@@ -22,6 +22,8 @@ namespace {
 
 constexpr int kStreams = 3;
 constexpr int64_t kSessionNs = 100'000'000;
+/// Of a child: Node's own, which need not be empty (SIGUSR1, with --disable-sigusr1).
+sigset_t its_mask;
 
 /// The streams may be each other's sources: all are copied out of the way first.
 void place_streams(const int* fds) {
@@ -34,6 +36,7 @@ void place_streams(const int* fds) {
   for (int i = 0; i < kStreams; i++) {
     if (dup2(copies[i], i) < 0) _exit(127);
     close(copies[i]);
+    if (i > 0) own_pipe(i);
   }
 }
 
@@ -69,6 +72,7 @@ Failure process_fork(const int* streams, bool new_session, Spawned* out) {
   const pid_t pid = fork();
   const int failed = errno;
   if (pid == 0) {
+    its_mask = before;
     if (new_session) setsid();
     place_streams(streams);
     // Signals stay blocked until their handlers are the child's: fork_unblock().
@@ -89,11 +93,7 @@ Failure process_fork(const int* streams, bool new_session, Spawned* out) {
   return {};
 }
 
-void fork_unblock() {
-  sigset_t none;
-  sigemptyset(&none);
-  pthread_sigmask(SIG_SETMASK, &none, nullptr);
-}
+void fork_unblock() { pthread_sigmask(SIG_SETMASK, &its_mask, nullptr); }
 
 void signal_ignore(int number) {
   sigset_t set;

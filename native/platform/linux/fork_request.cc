@@ -107,7 +107,7 @@ Failure fork_request(int channel, const SpawnRequest& request, const Word* inter
   }
   const int fd_count = kStreamFds + request.fd_count;
   const ForkHeader header{kForkMagic, ForkKind::start, static_cast<uint32_t>(fd_count), request.new_session};
-  if (Failure f = datagram_send(channel, &header, sizeof header, fds, fd_count)) return f;
+  if (Failure f = datagram_send(channel, &header, sizeof header, fds, fd_count, true)) return f;
   // Or the death of the server, and of the child, would not be seen.
   close(opened.status[1]);
   close(opened.go[0]);
@@ -135,7 +135,7 @@ Failure fork_request(int channel, const SpawnRequest& request, const Word* inter
 
 Failure fork_tell(int channel, const int* fds, int fd_count) {
   const ForkHeader header{kForkMagic, ForkKind::tell, static_cast<uint32_t>(fd_count), 0};
-  return datagram_send(channel, &header, sizeof header, fds, fd_count);
+  return datagram_send(channel, &header, sizeof header, fds, fd_count, true);
 }
 
 Failure fork_ready(int channel, uint32_t* untold, bool* ready) {
@@ -155,7 +155,7 @@ Failure fork_ready(int channel, uint32_t* untold, bool* ready) {
 
 Failure fork_census(int channel, uint32_t* untold, uint32_t* pids, int max, int* count) {
   const ForkHeader header{kForkMagic, ForkKind::census, 0, 0};
-  if (Failure f = datagram_send(channel, &header, sizeof header, nullptr, 0)) return f;
+  if (Failure f = datagram_send(channel, &header, sizeof header, nullptr, 0, true)) return f;
   Received received;
   Failure failed =
       receive_answer(channel, untold, pids, sizeof *pids * static_cast<size_t>(max), true, &received);

@@ -15,6 +15,7 @@ namespace {
 /// Of an assignment: a start's without its first, which is the server's.
 constexpr int kGo = kGoFd - 1, kStreams = kStreamFds - 1, kOthers = kOtherFds - 1;
 constexpr int kCannotBegin = 127;
+sigset_t its_mask;
 
 /// Waits for the assignment. All signals are blocked: one that comes before it was sent to a group that this process is in
 /// by its birth alone, and means nothing to it.
@@ -35,8 +36,11 @@ void await_assignment(int channel) {
 }  // namespace
 
 Failure assign(int channel, const Assignment& assignment, const Received& start) {
-  return datagram_send(channel, &assignment, sizeof assignment, start.fds + kGoFd, start.fd_count - kGoFd);
+  return datagram_send(channel, &assignment, sizeof assignment, start.fds + kGoFd, start.fd_count - kGoFd,
+                       false);
 }
+
+void fork_take_mask(const sigset_t& mask) { its_mask = mask; }
 
 void fork_take(int channel, ForkTurn* turn) {
   await_assignment(channel);
@@ -51,13 +55,12 @@ void fork_take(int channel, ForkTurn* turn) {
   for (int i = 0; i < 3; i++) {
     if (dup2(received.fds[kStreams + i], i) < 0) _exit(kCannotBegin);
     close(received.fds[kStreams + i]);
+    if (i > 0) own_pipe(i);
   }
   *turn = {ForkTurn::child, {}, 0, received.fds[kGo], channel, assignment.requester};
   for (int i = kOthers; i < received.fd_count; i++) turn->fds[turn->fd_count++] = received.fds[i];
   // What was sent to it since was blocked, and counts from here on.
-  sigset_t none;
-  sigemptyset(&none);
-  pthread_sigmask(SIG_SETMASK, &none, nullptr);
+  pthread_sigmask(SIG_SETMASK, &its_mask, nullptr);
 }
 
 }  // namespace mp::platform

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include "platform/linux/channel.h"
+#include "platform/linux/forkserver.h"
 
 #ifndef SYS_close_range
 #define SYS_close_range 436
@@ -30,76 +32,39 @@
 namespace mp::platform {
 namespace {
 
-/// Taken from the program while the server waits, with what they do meanwhile.
-const struct {
-  int signal;
-  void (*action)(int);
-} kTaken[] = {{SIGINT, SIG_IGN}, {SIGTERM, SIG_DFL}, {SIGHUP, SIG_DFL}, {SIGCHLD, SIG_DFL}};
-constexpr int kTakenCount = sizeof kTaken / sizeof *kTaken;
-
 constexpr int64_t kSessionNs = 100'000'000;
 /// Without a request for so long, the next one finds a process ready: until then the one just started has the machine.
 constexpr int kQuietMs = 5;
-
-struct ServedChild {
-  uint32_t requester;
-  pid_t pid;
-  int handle;
-  int status;
-};
-
-/// A process that was forked before anybody asked for it: it waits, with all that does not depend on who asks done.
-struct Spare {
-  pid_t pid = 0;  // 0: there is none
-  int handle = -1;
-  int channel = -1;
-};
-
-struct Server {
-  std::vector<int> channels;
-  std::vector<ServedChild> children;
-  Spare spare;
-  bool wants_spare = true;
-  int told_by = -1;  // a channel that waits to hear that the server is ready
-};
-
-/// Of this process; a child empties it.
-Server& server() {
-  static Server s;
-  return s;
-}
-
-/// While it lives the signals are the server's. Both the server and its children give them back.
-class Signals {
- public:
-  Signals() {
-    for (int i = 0; i < kTakenCount; i++) {
-      struct sigaction ours;
-      memset(&ours, 0, sizeof ours);
-      ours.sa_handler = kTaken[i].action;
-      sigaction(kTaken[i].signal, &ours, &before_[i]);
-    }
-  }
-  ~Signals() { give_back(); }
-  void give_back() const {
-    for (int i = 0; i < kTakenCount; i++) sigaction(kTaken[i].signal, &before_[i], nullptr);
-  }
-  Signals(const Signals&) = delete;
-  Signals& operator=(const Signals&) = delete;
-
- private:
-  struct sigaction before_[kTakenCount];
-};
 
 void collect(const ServedChild& child) {
   int status = 0;
   while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {
   }
   const int32_t code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-  // Four bytes fit into an empty pipe; nobody may be there to read them.
-  [[maybe_unused]] const ssize_t written = write(child.status, &code, sizeof code);
+  // Four bytes fit into an empty pipe. It is the requester's, though, who may have filled it, or has gone.
+  pollfd space{child.status, POLLOUT, 0};
+  if (poll(&space, 1, 0) == 1 && (space.revents & POLLOUT) != 0) [[maybe_unused]]
+    const ssize_t written = write(child.status, &code, sizeof code);
   close(child.status);
   close(child.handle);
+}
+
+/// Never waits: who does not read what it asked for has no connection any more. What it had asked already comes to nothing.
+void answer_on(int channel, const void* data, size_t size, const int* fds, int fd_count) {
+  if (datagram_send(channel, data, size, fds, fd_count, false)) shutdown(channel, SHUT_RDWR);
+}
+
+/// A user has gone. Its children notice by themselves, unless they are stopped.
+void close_channel(size_t at) {
+  const int channel = server().channels[at];
+  for (ServedChild& child : server().children) {
+    if (child.channel != channel) continue;
+    child.channel = -1;
+    if (child.follows) process_signal(child.handle, SIGCONT);
+  }
+  if (server().told_by == channel) server().told_by = -1;
+  close(channel);
+  server().channels.erase(server().channels.begin() + static_cast<std::ptrdiff_t>(at));
 }
 
 /// Hundreds of descriptors, mostly neighbours, with few calls.
@@ -116,13 +81,12 @@ void close_runs(std::vector<int>& fds) {
 }
 
 /// A new process: nothing of the server's is left but its end of `channel`, on which it is told what to do.
-void become_child(const Signals& signals) {
-  std::vector<int> fds = server().channels;
-  for (const ServedChild& child : server().children) fds.insert(fds.end(), {child.handle, child.status});
-  fds.insert(fds.end(), {server().spare.handle, server().spare.channel});
+void become_child(ServerSignals& signals) {
+  std::vector<int> fds;
+  fork_descriptors(&fds);
   close_runs(fds);
   server() = {};
-  signals.give_back();
+  signals.give_back_in_child();
 }
 
 /// Returns when a child has its session: its requester may look at once.
@@ -133,7 +97,7 @@ void await_session(pid_t pid) {
 
 /// Forks a process that has an assignment, or (null) waits for one. True in the child; in the server *made says which
 /// one it is, or the reply why there is none.
-bool fork_child(const Received* assigned, const Assignment& assignment, const Signals& signals, Spare* made,
+bool fork_child(const Received* assigned, const Assignment& assignment, ServerSignals& signals, Spare* made,
                 ForkReply* reply, ForkTurn* turn) {
   int its_end = -1, our_end = -1;
   const auto fail = [&](const Failure& why) {
@@ -152,6 +116,7 @@ bool fork_child(const Received* assigned, const Assignment& assignment, const Si
   pthread_sigmask(SIG_SETMASK, &all, &before);
   const pid_t pid = fork();
   if (pid == 0) {
+    fork_take_mask(before);
     close(our_end);
     if (assigned != nullptr) close_all(assigned->fds, assigned->fd_count);
     become_child(signals);
@@ -180,20 +145,20 @@ void dismiss_spare() {
   Spare& spare = server().spare;
   if (spare.pid == 0) return;
   close(spare.channel);
-  server().children.push_back({0, spare.pid, spare.handle, -1});
+  server().children.push_back({0, spare.pid, spare.handle, -1, -1, false});
   spare = {};
 }
 
 /// Forks a process that is ready when the next request comes. True in that process.
-bool fork_spare(const Signals& signals, ForkTurn* turn) {
+bool fork_spare(ServerSignals& signals, ForkTurn* turn) {
   ForkReply reply;
   server().wants_spare = false;
   return fork_child(nullptr, {}, signals, &server().spare, &reply, turn);
 }
 
 /// Gives the request to the process that waits for one, or forks one for it. True in the latter.
-bool start_child(const Received& received, bool new_session, const Signals& signals, ForkReply* reply,
-                 int* handle, ForkTurn* turn) {
+bool start_child(int channel, const Received& received, bool new_session, ServerSignals& signals,
+                 ForkReply* reply, int* handle, ForkTurn* turn) {
   const Assignment assignment{kForkMagic, static_cast<uint32_t>(received.sender), new_session};
   Spare made{};
   if (server().spare.pid != 0 && !assign(server().spare.channel, assignment, received)) {
@@ -208,13 +173,14 @@ bool start_child(const Received& received, bool new_session, const Signals& sign
   *handle = made.handle;
   reply->pid = static_cast<uint32_t>(made.pid);
   server().channels.push_back(made.channel);
-  server().children.push_back({assignment.requester, made.pid, made.handle, received.fds[kStatusFd]});
+  server().children.push_back(
+      {assignment.requester, made.pid, made.handle, received.fds[kStatusFd], channel, !new_session});
   return false;
 }
 
 /// Answers a request for a child. True in the child.
 bool start(int channel, const ForkHeader& header, const Received& received, const char* refusal,
-           const Signals& signals, ForkTurn* turn) {
+           ServerSignals& signals, ForkTurn* turn) {
   struct {
     ForkReply reply;
     char refusal[kRefusalBytes];
@@ -233,11 +199,11 @@ bool start(int channel, const ForkHeader& header, const Received& received, cons
   } else if (refusal != nullptr) {
     deny(EBUSY, "refused");
     size += static_cast<size_t>(snprintf(answer.refusal, sizeof answer.refusal, "%.4000s", refusal));
-  } else if (start_child(received, header.new_session != 0, signals, &answer.reply, &handle, turn)) {
+  } else if (start_child(channel, received, header.new_session != 0, signals, &answer.reply, &handle, turn)) {
     return true;
   }
   server().wants_spare = refusal == nullptr;
-  datagram_send(channel, &answer, size, &handle, handle < 0 ? 0 : 1);
+  answer_on(channel, &answer, size, &handle, handle < 0 ? 0 : 1);
   // A child's status stays with us until we have told it.
   const int kept = handle < 0 ? 0 : 1;
   close_all(received.fds + kept, received.fd_count - kept);
@@ -252,18 +218,18 @@ void census(int channel) {
     pids.push_back(static_cast<uint32_t>(child.pid));
   }
   pids.push_back(0);  // or it would look like the end of the channel
-  datagram_send(channel, pids.data(), pids.size() * sizeof pids[0], nullptr, 0);
+  answer_on(channel, pids.data(), pids.size() * sizeof pids[0], nullptr, 0);
 }
 
 /// To whom has told something, now that it is done.
 void say_ready() {
   const ForkReply ready{kReadyMagic, 0, 0, ""};
-  if (server().told_by >= 0) datagram_send(server().told_by, &ready, sizeof ready, nullptr, 0);
+  if (server().told_by >= 0) answer_on(server().told_by, &ready, sizeof ready, nullptr, 0);
   server().told_by = -1;
 }
 
 /// One message of a channel. True: the caller has something to do.
-bool serve_message(size_t at, const char* refusal, const Signals& signals, ForkTurn* turn) {
+bool serve_message(size_t at, const char* refusal, ServerSignals& signals, ForkTurn* turn) {
   const int channel = server().channels[at];
   ForkHeader header{};
   Received received;
@@ -288,18 +254,23 @@ bool serve_message(size_t at, const char* refusal, const Signals& signals, ForkT
   }
   // The end of the channel, or somebody who does not speak our language.
   close_all(received.fds, received.fd_count);
-  close(channel);
-  server().channels.erase(server().channels.begin() + static_cast<std::ptrdiff_t>(at));
+  close_channel(at);
   return false;
 }
 
 }  // namespace
 
+Server& server() {
+  static Server s;
+  return s;
+}
+
 Failure fork_serve(int first_channel, const char* refusal, bool wait, ForkTurn* turn) {
   static bool opened = false;
   if (!opened) server().channels.push_back(first_channel);
   opened = true;
-  const Signals signals;
+  fork_watch_users(false);
+  ServerSignals signals;
   say_ready();
   std::vector<pollfd> watches;
   for (;;) {
@@ -328,6 +299,12 @@ Failure fork_serve(int first_channel, const char* refusal, bool wait, ForkTurn* 
       if (watches[i].revents != 0 && serve_message(i, refusal, signals, turn)) return {};
     }
   }
+}
+
+void fork_descriptors(std::vector<int>* fds) {
+  *fds = server().channels;
+  for (const ServedChild& child : server().children) fds->insert(fds->end(), {child.handle, child.status});
+  fds->insert(fds->end(), {server().spare.handle, server().spare.channel});
 }
 
 void fork_prepare() {

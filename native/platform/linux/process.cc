@@ -12,11 +12,14 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <mutex>
+#include <initializer_list>
 #include <vector>
 
 #include "platform/platform.h"
@@ -49,8 +52,15 @@ constexpr int64_t kGraceNs = 500'000'000;
 struct Launch {
   const SpawnRequest* request;
   const char* path;
+  pid_t parent;
   Failure failure;
 };
+
+/// Where it works it is the kernel's doing: it finds processes that have not come to their follow_parent() yet, and those that
+/// are stopped. It is about the thread that started them, whose end is that of its environment, and so of its children.
+void tie_to_parent(OurEnd end) {
+  if (end != OurEnd::nothing) prctl(PR_SET_PDEATHSIG, end == OurEnd::kills ? SIGKILL : SIGCONT);
+}
 
 void reset_signals() {
   struct sigaction action;
@@ -73,6 +83,8 @@ Failure place_descriptors(const SpawnRequest& request) {
     const int done = sources[i] == i ? fcntl(i, F_SETFD, 0) : dup2(sources[i], i);
     if (done < 0) return {errno, "dup2"};
   }
+  for (const int output : {STDOUT_FILENO, STDERR_FILENO})
+    if (output < count) own_pipe(output);
   // What some library opened without close-on-exec. Where the call is missing it stays inherited, as it
   // always was.
   syscall(SYS_close_range, static_cast<unsigned>(count), ~0U, kCloseRangeCloexec);
@@ -108,6 +120,8 @@ Failure exec_program(const SpawnRequest& request, const char* path) {
 Failure become_program(const Launch& launch) {
   const SpawnRequest& request = *launch.request;
   reset_signals();  // while all are blocked: a handler of the parent must not run in its memory from here
+  tie_to_parent(request.our_end);
+  if (request.our_end != OurEnd::nothing && getppid() != launch.parent) _exit(127);
   if (request.new_session && setsid() < 0) return {errno, "setsid"};
   if (Failure f = place_descriptors(request)) return f;
   if (request.cwd != nullptr && chdir(request.cwd) < 0) return {errno, "chdir"};
@@ -137,13 +151,25 @@ bool poll_handle(int handle, int64_t timeout_ns) {
   return ppoll(&watch, 1, timeout_ns < 0 ? nullptr : &t, nullptr) == 1 && (watch.revents & POLLIN) != 0;
 }
 
+/// The bell of this process, and whose it is: a forked process needs one of its own.
+std::atomic<int> ending{-1};
+std::atomic<pid_t> ending_of{0};
+
+struct Followed {
+  int parent;
+  int ending;
+};
+
 void* follow(void* data) {
-  const int handle = static_cast<int>(reinterpret_cast<intptr_t>(data));
-  struct pollfd watch = {handle, POLLIN, 0};
-  while (poll(&watch, 1, -1) < 0 && errno == EINTR) {
+  const Followed followed = *static_cast<Followed*>(data);
+  delete static_cast<Followed*>(data);
+  struct pollfd watches[] = {{followed.parent, POLLIN, 0}, {followed.ending, POLLIN, 0}};
+  while (poll(watches, 2, -1) < 0 && errno == EINTR) {
   }
-  if ((watch.revents & POLLIN) == 0)
+  if (((watches[0].revents | watches[1].revents) & POLLIN) == 0)
     return nullptr;  // someone closed it under us: nothing to follow any more
+  // At once, however long this process takes to end: or a deep tree would take that for each generation.
+  if (ending_of.load(std::memory_order_acquire) == getpid()) doorbell_ring(ending.load());
   kill(getpid(), SIGTERM);
   struct timespec grace = {kGraceNs / 1'000'000'000, kGraceNs % 1'000'000'000};
   nanosleep(&grace, nullptr);
@@ -159,7 +185,7 @@ Failure process_spawn(const SpawnRequest& request, Spawned* out) {
       mmap(nullptr, kStackSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
   if (stack == MAP_FAILED) return {errno, "mmap"};
 
-  Launch launch = {&request, search_path(request.envp), {}};
+  Launch launch = {&request, search_path(request.envp), getpid(), {}};
   int handle = -1;
   sigset_t all, before;
   sigfillset(&all);
@@ -237,7 +263,20 @@ Failure process_self_handle(int* handle) {
   return {};
 }
 
-Failure follow_parent(int parent_handle) {
+Failure process_ending(int* bell) {
+  static std::mutex mutex;
+  const std::lock_guard guard(mutex);
+  if (ending_of.load(std::memory_order_acquire) != getpid()) {
+    int made = -1;
+    if (Failure f = doorbell_create(&made)) return f;
+    ending.store(made);
+    ending_of.store(getpid(), std::memory_order_release);
+  }
+  *bell = ending.load();
+  return {};
+}
+
+Failure follow_parent(int parent_handle, int parent_ending, bool is_child) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
@@ -246,11 +285,16 @@ Failure follow_parent(int parent_handle) {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   pthread_t thread;
-  const int code = pthread_create(&thread, &attributes, follow,
-                                  reinterpret_cast<void*>(static_cast<intptr_t>(parent_handle)));
+  auto* followed = new Followed{parent_handle, parent_ending};
+  const int code = pthread_create(&thread, &attributes, follow, followed);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
-  if (code != 0) return {code, "pthread_create"};
+  if (code != 0) {
+    delete followed;
+    return {code, "pthread_create"};
+  }
+  // Not before: until then the parent's end was the end.
+  if (is_child) tie_to_parent(OurEnd::wakes);
   return {};
 }
 

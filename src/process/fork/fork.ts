@@ -12,7 +12,7 @@ import { native } from '../../native/load.js';
 import { forgetSockets } from '../../connection/socket.js';
 import { forgetTasks } from '../../sync/after-fork.js';
 import { leaveChildren, watchExit } from '../child.js';
-import type { Identity } from '../launch.js';
+import type { ChildFds, Identity } from '../launch.js';
 import { setChildFds } from '../launch.js';
 import { Letter } from '../letter.js';
 import { ignoreUncaught, takeOverEnds } from '../forkserver/ends.js';
@@ -77,6 +77,7 @@ export function forkSelf(fork: Fork, what: string): Started {
   try {
     const { letter, stdio } = openFor(options, [new Uint8Array(), new Uint8Array()], undo, what);
     const parent = native.processSelf();
+    const ending = native.processEnding();
     const ppid = process.pid;
     let doorbell = -1;
     const hookErrors: unknown[] = [];
@@ -94,7 +95,7 @@ export function forkSelf(fork: Fork, what: string): Started {
     );
     if (forked.id === 0) {
       closeStdio(stdio);
-      becomeChild(fork, forked.pid, ppid, { letter: letter.fd, doorbell, parent });
+      becomeChild(fork, forked.pid, ppid, { letter: letter.fd, doorbell, parent, ending });
     }
     // It runs already, so start() does not fail: the program's own error is reported as such.
     if (hookErrors.length > 0) reportLater(hookErrors[0]);
@@ -111,12 +112,7 @@ function reportLater(error: unknown): void {
   });
 }
 
-function becomeChild(
-  fork: Fork,
-  pid: number,
-  ppid: number,
-  fds: { letter: number; doorbell: number; parent: number },
-): never {
+function becomeChild(fork: Fork, pid: number, ppid: number, fds: ChildFds): never {
   let failed: { error: unknown } | null = null;
   // Of the place where start() was called: what AsyncLocalStorages hold there.
   const context = new AsyncResource('multiproc.fork');
@@ -141,7 +137,7 @@ function becomeChild(
     failed = { error };
   }
   const letter = Letter.open(fds.letter);
-  if (letter.follows) native.processFollow(fds.parent);
+  if (letter.follows) native.processFollow(fds.parent, fds.ending, true);
   countThreadsAgain();
   ignoreUncaught(true);
   leave(() => {

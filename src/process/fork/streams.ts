@@ -11,7 +11,7 @@ import { streamEnd, streamWriter } from '../forkserver/streams.js';
 const names = ['stdin', 'stdout', 'stderr'] as const;
 type Name = (typeof names)[number];
 
-const used = new Set<Name>();
+const used = new Map<Name, object>();
 
 /** Before anything of the program's runs. */
 export function watchStreams(): void {
@@ -20,8 +20,9 @@ export function watchStreams(): void {
     Object.defineProperty(process, name, {
       ...was,
       get() {
-        used.add(name);
-        return was.get!.call(process) as unknown;
+        const stream = was.get!.call(process) as object;
+        used.set(name, stream);
+        return stream;
       },
     });
   }
@@ -29,7 +30,8 @@ export function watchStreams(): void {
 
 /** In a child. */
 export function renewStreams(): void {
-  for (const name of used) {
+  for (const [name, kept] of used) {
+    if (name !== 'stdin') redirect(kept, name);
     let stream: object | undefined;
     Object.defineProperty(process, name, {
       configurable: true,
@@ -39,6 +41,15 @@ export function renewStreams(): void {
   }
   // The console keeps the stream it found at its first use, until it has none.
   Object.assign(console, { _stdout: undefined, _stderr: undefined });
+}
+
+/** Whoever has kept a stream of the parent's writes to that of the child, which is there when it has been asked for. */
+function redirect(kept: object, name: 'stdout' | 'stderr'): void {
+  const write = (...given: [never]): boolean => {
+    process[name].write(...given);
+    return true; // it is written: nobody need wait for 'drain'
+  };
+  Object.assign(kept, { write });
 }
 
 function writer(fd: number): object {

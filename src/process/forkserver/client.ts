@@ -1,5 +1,6 @@
 /** The requester's side of a forkserver: starting it, telling it what to load, and asking it for processes. */
-import { readFileSync } from 'node:fs';
+import { fstatSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { InterruptedError, ProcessError } from '../../errors.js';
 import { arenaDescriptor } from '../../memory/arena.js';
 import { native } from '../../native/load.js';
@@ -51,9 +52,11 @@ export function adoptServer(channel: number, modules: Iterable<string>): void {
 
 export function surroundings(env: Record<string, string>, cwd: string | null, what: string): Surroundings {
   const argv = [entryPath, ...inheritedArgv()];
+  // Of this process, not of the server, which may be anywhere.
+  const directory = cwd === null ? currentDirectory() : resolve(cwd);
   const isServers = equal(env, serverEnv);
   checkTexts(isServers ? [...argv, cwd ?? ''] : [...argv, ...Object.entries(env).flat(), cwd ?? ''], what);
-  return { argv, env: isServers ? null : env, cwd: cwd ?? currentDirectory(), umask: currentUmask() };
+  return { argv, env: isServers ? null : env, cwd: directory, umask: currentUmask() };
 }
 
 /** In a server, whose children ask it in their turn. */
@@ -82,7 +85,7 @@ export function serverIsReady(launch: Launch): boolean {
 
 /** A process of the server's. A server that is gone is replaced, once; or it is null, where another method will do. */
 export function forkProcess(
-  { stdio, letter, parent }: Parcel,
+  { stdio, letter, parent, ending }: Parcel,
   launch: Launch,
   { detached, patient }: { detached: boolean; patient: boolean },
   what: string,
@@ -93,7 +96,12 @@ export function forkProcess(
       generation = serverGeneration();
       const main = tell(generation, launch);
       const doorbell = native.bellCreate();
-      const answer = native.childFork([...stdio, letter, doorbell, parent], detached, doorbell, !detached);
+      const answer = native.childFork(
+        [...stdio, letter, doorbell, parent, ending],
+        detached,
+        doorbell,
+        !detached,
+      );
       if (typeof answer !== 'string') return answer;
       // It will never fork again; the next start has another one try.
       native.forkserverDrop(generation);
@@ -174,11 +182,18 @@ function load(generation: number, modules: string[], main: string | null): void 
   for (const module of modules) told.modules.add(module);
 }
 
-/** The other end of it. */
-export function readTold(file: number): Told {
-  const text = readFileSync(`/proc/self/fd/${file}`, 'utf8');
-  native.fdClose(file);
-  return JSON.parse(text) as Told;
+/** The other end of it. Null if that is no message: whoever has a channel can send what it likes. */
+export function readTold(file: number): Told | null {
+  try {
+    // Not what would have to be waited for.
+    return fstatSync(file).isFile()
+      ? (JSON.parse(readFileSync(`/proc/self/fd/${file}`, 'utf8')) as Told)
+      : null;
+  } catch {
+    return null;
+  } finally {
+    native.fdClose(file);
+  }
 }
 
 /** Null where it has been removed: the child then has the server's. */

@@ -3,8 +3,8 @@
  * after the 'exit' listeners; standard output is written synchronously on Linux, so nothing is left behind.
  */
 import { inspect } from 'node:util';
-import { writeSync } from 'node:fs';
 import { native } from '../../native/load.js';
+import { writeFully } from '../output.js';
 
 /** Node's own codes: an error nobody caught, and an error in the handler for those. */
 const uncaughtCode = 1;
@@ -40,7 +40,8 @@ export function takeOverEmit(): void {
     if (leaving && (event === 'uncaughtExceptionMonitor' || event === 'uncaughtException')) return true;
     if (!forked) return emit(event, ...args);
     if (event === 'uncaughtExceptionMonitor') noteUncaught(args[0]);
-    if (event === 'uncaughtException') return emitUncaught(() => emit(event, ...args));
+    if (event === 'uncaughtException' || event === 'uncaughtExceptionMonitor')
+      return emitUncaught(() => emit(event, ...args));
     return event === 'exit' ? emitExit(() => emit(event, ...args), args[0]) : emit(event, ...args);
   };
   Object.defineProperty(process, 'emit', { value: replacement, writable: true, configurable: true });
@@ -49,8 +50,9 @@ export function takeOverEmit(): void {
 /** In a child, before anything of the program's runs in it. */
 export function takeOverEnds(): void {
   uncaught = null;
-  (process as unknown as { reallyExit: (code?: number) => void }).reallyExit = (code) => {
-    native.exitNow(code ?? 0);
+  // Node 20 gives texts as they are.
+  (process as unknown as { reallyExit: (code?: unknown) => void }).reallyExit = (code) => {
+    native.exitNow(Number(code ?? 0) | 0);
   };
   // A fork of a fork has the watch already.
   if (!forked) {
@@ -92,7 +94,7 @@ function emitExit(emit: () => boolean, code: unknown): boolean {
 
 function print(error: unknown): void {
   try {
-    writeSync(2, `Uncaught ${inspect(error)}\n`);
+    writeFully(2, Buffer.from(`Uncaught ${inspect(error)}\n`));
   } catch {
     // Nobody reads it, or it cannot be shown.
   }

@@ -1,24 +1,26 @@
 /** Whether this process can be forked: what it has beside its one thread would be missing, or shared, in children. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { Reference } from '../../memory/arena.js';
-import { threadNames, within } from '../threads.js';
+import { native } from '../../native/load.js';
+import { within } from '../threads.js';
 
 export interface Before {
-  threads: string[];
+  threads: Set<string>;
   sockets: Set<string>;
 }
 
 export function lookBefore(): Before {
-  return { threads: threadNames(), sockets: new Set(sockets()) };
+  return { threads: new Set(threadIds()), sockets: new Set(sockets()) };
 }
 
 /** What modules have left behind that does not go with a fork, for its reader; null if there is nothing. */
 export function unfitBecause(before: Before): string | null {
-  let more: string[] = [];
-  if (!within(momentMs, () => (more = newThreads(before)).length === 0)) {
+  const more = (): string[] => threadIds().filter((id) => !before.threads.has(id));
+  if (!within(momentMs, () => more().length === 0)) {
+    const names = more().map(nameOf);
     const addons = loadedAddons();
     const by = addons.length > 0 ? `; addons: ${addons.join(', ')}` : '';
-    return `it runs threads that its children would not have (${more.join(', ')}${by})`;
+    return `it runs threads that its children would not have (${names.join(', ')}${by})`;
   }
   const open = sockets().filter((socket) => !before.sockets.has(socket));
   if (open.length > 0) return `it has sockets that its children would share (${open.length})`;
@@ -34,17 +36,24 @@ export function openResources(): string {
 /** Threads may live for so long: Node itself starts some for a moment while it loads modules (seen on Node 22). */
 const momentMs = 500;
 
-function newThreads(before: Before): string[] {
-  const more = threadNames();
-  for (const name of before.threads) {
-    const at = more.indexOf(name);
-    if (at >= 0) more.splice(at, 1);
-  }
-  return more;
+/** Not names, which a program may change: that of its first thread is its title. */
+function threadIds(): string[] {
+  return readdirSync('/proc/self/task');
 }
 
+function nameOf(thread: string): string {
+  try {
+    return readFileSync(`/proc/self/task/${thread}/comm`, 'utf8').trimEnd();
+  } catch {
+    return thread; // it has just ended
+  }
+}
+
+/** But for those that the server itself has: its channels, which come and go with its users, and stay with it. */
 function sockets(): string[] {
+  const own = new Set(native.forkserverFds());
   return readdirSync('/proc/self/fd').flatMap((fd) => {
+    if (own.has(Number(fd))) return [];
     try {
       const target = readlinkSync(`/proc/self/fd/${fd}`);
       return target.startsWith('socket:') ? [target] : [];

@@ -24,11 +24,11 @@ export function becomeForked(turn: ForkTurn, loaded: Iterable<string>): void {
   if (kind === forkTurn.spare) practise();
   const asked = kind === forkTurn.spare ? native.forkTake(channel) : turn;
   const [, go, , , requester] = asked;
-  const [letterFd, doorbell, parent] = asked.slice(firstFd) as [number, number, number];
+  const [letterFd, doorbell, parent, ending] = asked.slice(firstFd) as [number, number, number, number];
   takeIdentity(pid, requester);
-  setChildFds({ letter: letterFd, doorbell, parent });
+  setChildFds({ letter: letterFd, doorbell, parent, ending });
   const letter = Letter.open(letterFd);
-  if (letter.follows) native.processFollow(parent);
+  if (letter.follows) native.processFollow(parent, ending, false);
   if (!native.forkConfirmed(go)) native.exitNow(0);
   void new Work(letter).perform(enterAfterFork);
 }

@@ -3,7 +3,7 @@ import { hasPreloads, inheritedExecArgv } from '../exec-args.js';
 
 /** Read by Node, its libraries or the loader when a program starts, and never again. */
 const readAtStart =
-  /^(NODE_(?!ENV$|TLS_REJECT_UNAUTHORIZED$|UNIQUE_ID$)|LD_|UV_USE|MALLOC_|GLIBC_|OPENSSL_|SSL_CERT_|ICU_)/;
+  /^(NODE_(?!ENV$|TLS_REJECT_UNAUTHORIZED$|UNIQUE_ID$)|LD_|UV_USE|MALLOC_|GLIBC_|OPENSSL_|SSL_CERT_|ICU_|LANG$|LANGUAGE$|LC_)/;
 /** Write their file at an exit that forked processes do not go through, or are refused by the addon. */
 const notForForked = /^--(cpu-prof|heap-prof|prof$|trace-event|permission|experimental-permission)/;
 

@@ -14,7 +14,7 @@ let chosen: string[] = [];
  */
 export function setForkserverPreload(modules: Iterable<string | URL>): void {
   const what = 'setForkserverPreload()';
-  if (typeof modules !== 'object' || !(Symbol.iterator in modules)) {
+  if (typeof modules !== 'object' || (modules as unknown) === null || !(Symbol.iterator in modules)) {
     throw typeError(`${what}: modules must be a list of URLs, paths and names, not ${show(modules)}`);
   }
   chosen = [...modules].map((module: unknown) => {

@@ -38,6 +38,7 @@ let before: Before;
 let variables: Record<string, string> = {};
 
 export async function serve(): Promise<void> {
+  native.forkserverShield();
   for (const fd of Object.values(serverFd)) native.fdPrivate(fd);
   variables = { ...process.env } as Record<string, string>;
   rememberVariables(variables);
@@ -88,7 +89,12 @@ function act(turn: ForkTurn): void {
 async function load([file, output, errors, ...others]: number[]): Promise<void> {
   for (const fd of others) native.fdClose(fd);
   const told = readTold(file!);
-  const giveBack = holdStreams(output!, errors!);
+  if (told === null || output === undefined || errors === undefined) {
+    for (const fd of [output, errors]) if (fd !== undefined) native.fdClose(fd);
+    return;
+  }
+  native.forkserverWatch(true);
+  const giveBack = holdStreams(output, errors);
   process.argv.splice(0, Infinity, ...told.argv);
   process.execArgv = told.execArgv;
   const failed = (error: unknown): void => {
@@ -118,12 +124,14 @@ async function load([file, output, errors, ...others]: number[]): Promise<void> 
   endLoading();
   takeVariables(variables);
   isLoaded(told.modules);
+  native.forkserverWatch(false);
   const unfit = unfitBecause(before);
   if (unfit !== null) refusal ??= cannotFork(told.modules, unfit);
 }
 
 function cannotFork(modules: string[], why: string): string {
-  return `the forkserver cannot fork after loading ${modules.join(', ')}: ${why}. Load that in the child, or use start method spawn`;
+  const after = modules.length === 0 ? '' : ` after loading ${modules.join(', ')}`;
+  return `the forkserver cannot fork${after}: ${why}. Load that in the child, or use start method spawn`;
 }
 
 /** While something keeps the event loop busy, whoever asks is told so. Returns what says that modules are loaded. */
