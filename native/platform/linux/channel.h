@@ -27,6 +27,7 @@ struct Assignment {
   uint32_t magic;
   uint32_t requester;
   uint32_t new_session;
+  uint64_t stale;  // signals it had been sent by then, and has not dropped yet: bit n - 1 for signal n
 };
 
 /// Begins the answer to a start; the child's handle comes with it, and after a refusal its sentence.

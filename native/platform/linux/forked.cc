@@ -17,6 +17,17 @@ constexpr int kGo = kGoFd - 1, kStreams = kStreamFds - 1, kOthers = kOtherFds - 
 constexpr int kCannotBegin = 127;
 sigset_t its_mask;
 
+void drop_signals(uint64_t which) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int signal = 1; signal < NSIG; signal++)
+    if ((which >> (signal - 1) & 1) != 0) sigaddset(&set, signal);
+  const timespec at_once{};
+  siginfo_t info;
+  while (which != 0 && sigtimedwait(&set, &info, &at_once) > 0) {
+  }
+}
+
 /// Waits for the assignment. All signals are blocked: one that comes before it was sent to a group that this process is in
 /// by its birth alone, and means nothing to it.
 void await_assignment(int channel) {
@@ -51,6 +62,7 @@ void fork_take(int channel, ForkTurn* turn) {
   // The reason goes nowhere: there are no streams yet.
   if (failed || received.cut || received.fd_count < kOthers || assignment.magic != kForkMagic)
     _exit(kCannotBegin);
+  drop_signals(assignment.stale);
   if (assignment.new_session != 0) setsid();
   for (int i = 0; i < 3; i++) {
     if (dup2(received.fds[kStreams + i], i) < 0) _exit(kCannotBegin);

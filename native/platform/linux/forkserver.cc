@@ -156,11 +156,26 @@ bool fork_spare(ServerSignals& signals, ForkTurn* turn) {
   return fork_child(nullptr, {}, signals, &server().spare, &reply, turn);
 }
 
+/// Those that wait for a process because it has them blocked.
+uint64_t pending_signals(pid_t pid) {
+  char path[32], text[2048];
+  snprintf(path, sizeof path, "/proc/%d/status", pid);
+  const int status = open(path, O_RDONLY | O_CLOEXEC);
+  const ssize_t n = read(status, text, sizeof text - 1);
+  close_all(&status, 1);
+  if (n <= 0) return 0;
+  text[n] = 0;
+  const char* line = strstr(text, "\nShdPnd:");
+  return line == nullptr ? 0 : strtoull(line + sizeof "\nShdPnd:" - 1, nullptr, 16);
+}
+
 /// Gives the request to the process that waits for one, or forks one for it. True in the latter.
 bool start_child(int channel, const Received& received, bool new_session, ServerSignals& signals,
                  ForkReply* reply, int* handle, ForkTurn* turn) {
-  const Assignment assignment{kForkMagic, static_cast<uint32_t>(received.sender), new_session};
+  Assignment assignment{kForkMagic, static_cast<uint32_t>(received.sender), new_session, 0};
   Spare made{};
+  // It may be too busy with its preparations to have dropped them itself.
+  if (server().spare.pid != 0) assignment.stale = pending_signals(server().spare.pid);
   if (server().spare.pid != 0 && !assign(server().spare.channel, assignment, received)) {
     made = server().spare;
     server().spare = {};
