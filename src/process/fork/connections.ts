@@ -30,7 +30,6 @@ export function leaveConnections(): void {
   for (const socket of sockets) socket._writeGeneric = refuse;
   leaveAgents(sockets);
   leaveDispatchers();
-  if (process.connected) process.connected = false;
 }
 
 const refuse: Inner['_writeGeneric'] = (_pending, _data, _encoding, callback) => {
