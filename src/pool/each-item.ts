@@ -1,7 +1,7 @@
 /** A chunk of a map, in its worker. */
 import { AsyncResource } from 'node:async_hooks';
 import { encode } from '../transfer/codec.js';
-import { takeApart, type Thrown } from '../transfer/error-transfer.js';
+import { inWords, takeApart, type Thrown } from '../transfer/error-transfer.js';
 
 /** In place of a chunk's results, if an item failed: those before the first that did, and its error. */
 export interface Part {
@@ -127,7 +127,18 @@ function eachLater(chunk: Chunk, first: number, value: PromiseLike<unknown>): Pr
 
 function outcome(results: unknown[], failure: Failure | null): unknown[] | Part {
   if (failure === null) return results;
-  return { values: results.slice(0, failure.at), thrown: takeApart(failure.error), isUnsent: false };
+  return { values: results.slice(0, failure.at), thrown: sendableError(failure.error), isUnsent: false };
+}
+
+/** In parts, or in words where the parts turn out to be none that can be sent. */
+function sendableError(error: unknown): Thrown {
+  const thrown = takeApart(error);
+  try {
+    encode(thrown, 'error');
+    return thrown;
+  } catch {
+    return inWords(error);
+  }
 }
 
 /** In place of an outcome that cannot be sent, for that reason: the part of it that can. */
