@@ -1,7 +1,8 @@
 /** Encoding: a value becomes bytes where they are needed, in shared memory or elsewhere. */
 import { MultiprocessingError } from '../errors.js';
 import type { Shareable } from '../transfer/handle.js';
-import { intBytes, isIntMessage, writeInt } from './int-message.js';
+import { tInt32, tree } from './format.js';
+import { intBytes, isIntMessage } from './int-message.js';
 import type { Memory } from './memory.js';
 import { Writer } from './writer.js';
 
@@ -48,8 +49,11 @@ export class Encoder {
     }
     if (this.shared.length > 0) this.shared.length = 0;
     if (this.large.length > 0) this.large.length = 0;
-    if (isIntMessage(value) && start + 8 <= end) {
-      writeInt(memory.ints, start >>> 2, value);
+    if (isIntMessage(value)) {
+      if (start + intBytes > end) return -1;
+      memory.bytes[start] = tree;
+      memory.bytes[start + 1] = tInt32;
+      memory.view.setInt32(start + 2, value, true);
       return start + intBytes;
     }
     return writer.message(value, memory, start, Math.min(end, start + longestMessage), rootName);
