@@ -134,5 +134,7 @@ if __name__ == "__main__":
     request = json.loads(sys.argv[1])
     opened = open_(request["setting"])
     burst(opened, "nothing", 200)
+    for kind, *args in request["loads"]:
+        KINDS[kind](opened, *args)  # as there
     print(json.dumps([KINDS[kind](opened, *args) for kind, *args in request["loads"]]))
     opened.end()
