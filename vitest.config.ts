@@ -10,6 +10,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     fileParallelism: true,
     maxWorkers: 2,
+    // Where others use the same two cores, a moment may last seconds. What fails there is tried again, and reported as such.
+    retry: process.env.CI ? 2 : 0,
     globalSetup: ['test/support/leak-check.ts'],
   },
 });

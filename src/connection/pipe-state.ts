@@ -10,7 +10,9 @@ import { describeOwner, ownerText } from '../sync/owner.js';
 import type { LocalState, SyncState } from '../sync/sync-handle.js';
 import { type Bell, WaitLine } from '../sync/wait-line.js';
 import { brokenPipe, endOfStream } from './ended.js';
-import { load, PipeRing, RingReader, RingWriter } from './pipe-ring.js';
+import { load, PipeRing } from './pipe-ring.js';
+import { RingReader } from './ring-reader.js';
+import { RingWriter } from './ring-writer.js';
 
 const { layout } = native;
 const { offsets } = layout;

@@ -8,8 +8,12 @@ import type { CheckedPoolOptions } from './options.js';
 import type { Measures } from './stats.js';
 import type { Task } from './task.js';
 
-/** So many workers in a row that end before they are ready, and the pool is broken. */
+/**
+ * So many workers in a row that end before they are ready, and the pool is broken. It takes more that were killed: somebody may be
+ * killing whatever there is, and that says nothing about the next one.
+ */
 const startsMax = 5;
+const killedMax = 25;
 const startAgainMs = 100;
 /** Longer ones are no timers of Node. */
 export const timeoutMax = 0x7fffffff;
@@ -43,7 +47,8 @@ export class Crew {
   #min: number;
   #max: number;
   #started = 0;
-  #failedStarts = 0;
+  /** Starts in vain since the last one that was not, as a part of those that are too many. */
+  #failures = 0;
   #idleTimer: NodeJS.Timeout | undefined;
   #startTimer: NodeJS.Timeout | undefined;
 
@@ -101,7 +106,7 @@ export class Crew {
     try {
       this.#start();
     } catch (error) {
-      if (++this.#failedStarts >= startsMax && this.links.length === 0) {
+      if (this.#hasFailed(startsMax) && this.links.length === 0) {
         this.#employer.break(error);
         return;
       }
@@ -111,6 +116,12 @@ export class Crew {
         this.#employer.changed();
       }, startAgainMs);
     }
+  }
+
+  /** One more start was in vain, of a kind of which `most` in a row are too many. */
+  #hasFailed(most: number): boolean {
+    this.#failures += 1 / most;
+    return this.#failures >= 1 - 1e-9;
   }
 
   /** Sees to it that there are as many workers as there should be. */
@@ -123,7 +134,7 @@ export class Crew {
 
   ready(link: Link): void {
     link.isReady = true;
-    this.#failedStarts = 0;
+    this.#failures = 0;
   }
 
   /** It finishes what it runs, and ends. */
@@ -152,7 +163,8 @@ export class Crew {
   checkStarts(link: Link, end: WorkerEnd, note: string): void {
     if (link.isReady || link.isRetiring) return;
     if (this.#employer.broken() !== null || this.#employer.state() === 'ended') return;
-    if (++this.#failedStarts < startsMax) return;
+    const wasKilled = end.signal === 'SIGKILL' || end.signal === 'SIGTERM';
+    if (!this.#hasFailed(wasKilled ? killedMax : startsMax)) return;
     const { name, pid } = link.worker;
     this.#employer.break(workerDied(name, pid, end, `${note}, before it was ready`));
   }

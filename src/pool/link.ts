@@ -2,7 +2,7 @@
 import { Pipe, pipeStateOf } from '../connection/pipe.js';
 import type { Connection } from '../connection/connection.js';
 import type { PipeState } from '../connection/pipe-state.js';
-import type { RingWriter } from '../connection/pipe-ring.js';
+import type { RingWriter } from '../connection/ring-writer.js';
 import { valueLater } from '../message/reader.js';
 import {
   Board,

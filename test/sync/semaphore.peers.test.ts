@@ -157,7 +157,7 @@ group.each(grounds)('among peers that are each a %s', (ground) => {
         await until(() => sem.waiters === 3);
         if (first === 'release') for (const g of own) g.release();
         await Promise.all(victims.map((v) => v.end()));
-        if (first === 'kill') got.push(sem.waiters);
+        if (first === 'kill') { await until(() => sem.waiters === 1); got.push(sem.waiters) } // the dead are swept by whoever waits
         for (const g of own) g.release();
         got.push(await other.done);
         await until(() => sem.value === 2);
