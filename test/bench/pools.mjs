@@ -53,6 +53,6 @@ export function best(pool, workers, trial) {
     workers.map((n) => ({ pool, workers: n, options: o })),
   );
   if (settings.length === 1 || trial === undefined) return settings[0];
-  const scores = settings.map((setting) => load(setting, [trial, trial])[1] * (isSerial ? -1 : 1));
+  const scores = settings.map((setting) => load(setting, [trial])[0] * (isSerial ? -1 : 1));
   return settings[scores.indexOf(Math.max(...scores))];
 }
