@@ -14,6 +14,7 @@
 // Q2  The slot's part says all that others need for a dead one: they may have no mapping of the ring.
 // Q3  Nobody is handed a message: a put notifies the getter that has waited longest, and whoever comes first gets it. Each
 //     put notifies one, so as many are on their way as there are messages. Who is notified and leaves, or dies, passes it on.
+//     Who is notified and stopped does neither: one that has slept for a while has the next one notified as well.
 // Q4  The same for room. Only, a putter that was notified in vain needs more room than others, and nobody goes before it
 //     (kStrict) until it has put, or left.
 // Q5  What can be counted from the records (bytes, references) is kept beside, and counted anew by the next one that has

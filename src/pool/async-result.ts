@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { ProcessError, TimeoutError } from '../errors.js';
 import { show, typeError } from '../native/arguments.js';
+import { longestTimer } from '../sync/at-deadline.js';
 import { beginWait, type WaitOptions } from '../sync/wait-options.js';
 
 /** A task's outcome that is asked for later. It can be awaited like a promise; if nobody does, its error harms nothing. */
@@ -96,7 +97,7 @@ export class AsyncResult<R = unknown> implements Promise<R> {
               resolve(this.#outcome !== 'pending');
             });
           },
-          Math.min(timeout, 0x7fffffff),
+          Math.min(timeout, longestTimer),
         );
     });
   }

@@ -1,4 +1,5 @@
 /** A pool's workers: how many there are, and when one is started, replaced, or let go. */
+import { longestTimer } from '../sync/at-deadline.js';
 import type { Event } from '../sync/event.js';
 import { tellWorker } from './diagnostics.js';
 import { type Host, type Seat, type WorkerEnd, workerDied } from './host.js';
@@ -15,8 +16,6 @@ import type { Task } from './task.js';
 const startsMax = 5;
 const killedMax = 25;
 const startAgainMs = 100;
-/** Longer ones are no timers of Node. */
-export const timeoutMax = 0x7fffffff;
 
 export type CrewOptions = Pick<CheckedPoolOptions, 'min' | 'max' | 'maxTasksPerChild' | 'idleTimeout'> &
   Pick<Seat, 'concurrency' | 'maxMemory' | 'traces' | 'initializer' | 'initargs'>;
@@ -183,7 +182,7 @@ export class Crew {
       }
       this.watchIdle();
     };
-    this.#idleTimer = setTimeout(look, Math.min(Math.max(10, idleTimeout / 2), timeoutMax)).unref();
+    this.#idleTimer = setTimeout(look, Math.min(Math.max(10, idleTimeout / 2), longestTimer)).unref();
   }
 
   resize(min: number, max: number): void {

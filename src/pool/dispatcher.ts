@@ -10,12 +10,13 @@
  * D3  A task ends once, for its caller; its worker may be at it still (`abort`).
  */
 import { ProcessError, WorkerDiedError } from '../errors.js';
+import { longestTimer } from '../sync/at-deadline.js';
 import { keepAlive } from '../sync/waits.js';
 import { putTogether, type Thrown } from '../transfer/error-transfer.js';
 import { Backlog } from './backlog.js';
 import { ResultKind } from './board.js';
 import { monotonic } from './clock.js';
-import { Crew, type CrewOptions, type Employer, timeoutMax } from './crew.js';
+import { Crew, type CrewOptions, type Employer } from './crew.js';
 import { taskEnded, tellTask } from './diagnostics.js';
 import { Doorbell } from './doorbell.js';
 import { Functions } from './functions.js';
@@ -234,7 +235,7 @@ export class Dispatcher {
   /** A worker that goes on with a task for longer than the grace, since it could know of its abort, is replaced. */
   #giveGrace(link: Link, task: Task): void {
     const left = (): number => link.toldAt(task) + this.#options.grace - performance.now();
-    if (left() > timeoutMax) return;
+    if (left() > longestTimer) return;
     const goesOn = (): boolean => task.link === link && !link.hasEnded;
     const look = (): void => {
       if (!goesOn()) return;

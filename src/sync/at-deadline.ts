@@ -1,5 +1,5 @@
 /** The longest time a timer of Node's can have. */
-const longestTimer = 2 ** 31 - 1;
+export const longestTimer = 2 ** 31 - 1;
 
 /**
  * Calls `passed` when performance.now() has reached a deadline, Infinity being never; not inside this call: however slow this
