@@ -16,7 +16,7 @@ const decoder = new Decoder();
 const nothing: Surroundings = { shared: [], large: [] };
 
 export interface EncodedBytes {
-  bytes: Buffer;
+  bytes: Uint8Array;
   /** The shared objects in it, by index. */
   shared: Shareable[];
 }
@@ -37,8 +37,9 @@ export function encodeToBytes(
       const end = own.encoder.encode(value, memory, 0, size, rootName);
       if (end >= 0) {
         if (size <= keptSize) own.memory = memory;
-        const bytes =
-          size <= keptSize ? Buffer.from(memory.bytes.subarray(0, end)) : memory.bytes.subarray(0, end);
+        // Not Buffers: see transfer/codec.ts.
+        const { buffer } = memory.bytes;
+        const bytes = new Uint8Array(size <= keptSize ? buffer.slice(0, end) : buffer, 0, end);
         return { bytes, shared: [...own.encoder.shared] };
       }
       if (size >= sizeLimit) {

@@ -9,7 +9,7 @@ export interface Identity {
   path: number[];
   daemon: boolean;
   /** Whether it may start no processes. */
-  childless?: boolean;
+  childless: boolean;
   parent: { name: string; pid: number };
 }
 

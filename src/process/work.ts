@@ -14,7 +14,7 @@ import { inheritStartMethod } from './start-method.js';
 import { takeSurroundings } from './forkserver/surroundings.js';
 import { letterState, type Letter } from './letter.js';
 import { writeAtOnce } from './output.js';
-import { becomeCurrent, currentProcess } from './current-process.js';
+import { becomeCurrent, currentProcess, rebuildCurrent } from './current-process.js';
 import { Process } from './process.js';
 
 /** The exit code Node itself has for a main module whose top-level await never settled. */
@@ -49,8 +49,7 @@ export class Work {
   async perform(attach: () => void): Promise<void> {
     await this.#carryOut(async () => {
       attach();
-      const process = await this.#prepare(...(await this.#open()));
-      return () => process.run();
+      return this.#prepare(...(await this.#open()));
     });
   }
 
@@ -105,17 +104,23 @@ export class Work {
     return [launch, (await received.valueLater(importModule)) as Given];
   }
 
-  async #prepare(launch: Launch, { args, this: fields }: Given): Promise<Process> {
+  async #prepare(launch: Launch, { args, this: fields }: Given): Promise<() => unknown> {
     const { job, target, identity } = launch;
-    const jobClass = job === null ? Process : await load(job);
+    const jobClass = job === null ? null : await load(job);
+    const fn = target === null ? null : ((await load(target)) as (...args: unknown[]) => unknown);
+    const run = (): unknown => fn?.(...args);
+    if (jobClass === null) {
+      becomeCurrent({ identity, run });
+      return run;
+    }
     if (jobClass !== Process && !((jobClass as typeof Process).prototype instanceof Process)) {
       throw new MultiprocessingError(
         'ERR_MP_FUNCTION',
         `Export ${JSON.stringify(job!.export)} of ${job!.module} is not a subclass of this multiproc's Process`,
       );
     }
-    const fn = target === null ? null : ((await load(target)) as (...args: unknown[]) => unknown);
-    return becomeCurrent(jobClass, { identity, run: () => fn?.(...args) }, fields);
+    const process = rebuildCurrent(jobClass, { identity, run }, fields);
+    return () => process.run();
   }
 
   /** A result that cannot be sent is an error for who asks for it, not for the process: most ask for none. */

@@ -13,7 +13,7 @@ import { padded } from '../codec/memory.js';
 import { openHandles, toHandle, type Shareable } from './handle.js';
 
 export interface Encoded {
-  bytes: Buffer;
+  bytes: Uint8Array;
   /** The shared objects in it, for the sender to pin or grant. */
   shared: Shareable[];
 }
@@ -26,15 +26,15 @@ export function encode(value: unknown, rootName: string): Encoded {
   const { bytes, shared } = encodeToBytes(value, rootName);
   const handles =
     shared.length === 0
-      ? Buffer.alloc(0)
+      ? noBytes
       : encodeToBytes(
           shared.map((object) => object[toHandle]()),
           rootName,
         ).bytes;
   const valueAt = headBytes + padded(handles.length);
-  const whole = Buffer.allocUnsafeSlow(valueAt + bytes.length);
-  whole.fill(0, 0, valueAt);
-  whole.writeDoubleLE(handles.length, 0);
+  // Not a Buffer, whose functions are JavaScript: what runs in a forked process is memory of its own.
+  const whole = new Uint8Array(valueAt + bytes.length);
+  new DataView(whole.buffer).setFloat64(0, handles.length, true);
   whole.set(handles, headBytes);
   whole.set(bytes, valueAt);
   return { bytes: whole, shared };
@@ -76,3 +76,4 @@ export class Received {
 }
 
 const headBytes = 8;
+const noBytes = new Uint8Array(0);

@@ -59,8 +59,8 @@ test('no function crosses a socket, in either direction', async () => {
     const received = [];
     // A stranger without a key.
     const l = await mp.Listener(tcp), client = raw(l.address), server = await l.accept();
-    for (const bytes of [evil('then'), evil('than'), encodeToBytes([fs.existsSync], 'v').bytes]) client.write(framed(bytes.toString('latin1')));
-    client.write(framed(encodeToBytes('fine', 'v').bytes.toString('latin1')));
+    for (const bytes of [evil('then'), evil('than'), encodeToBytes([fs.existsSync], 'v').bytes]) client.write(framed(Buffer.from(bytes).toString('latin1')));
+    client.write(framed(Buffer.from(encodeToBytes('fine', 'v').bytes).toString('latin1')));
     received.push(await rejected(server.recv()), thrown(() => server.recvSync()), await rejected(server.recv()), await server.recv());
     for (const closable of [a, c, server, l]) closable.close();
     client.destroy();
