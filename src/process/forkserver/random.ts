@@ -2,19 +2,22 @@
  * Random numbers in forked processes. Whatever was drawn in advance before a fork would be handed out by every sibling:
  *
  *   Math.random                    V8's state and 64 values lie in the heap: replaced by a generator that can be seeded
- *   crypto.randomUUID, randomInt   serve from blocks of random bytes: these are found once, and filled anew
+ *   crypto.randomUUID, randomInt   serve from blocks of random bytes: these are found once, by the inspector, which sees the
+ *                                  variables of Node's own functions, and filled anew
  *
  * OpenSSL's own generator notices a fork by itself.
  */
 import { randomInt, randomUUID } from 'node:crypto';
 import { native } from '../../native/load.js';
+import { visibleVariables } from '../../transfer/inspector.js';
 
-/** How many each block holds, and its size in bytes. */
-const uuids = { count: 128, bytes: 2048 };
-const ints = { count: 1024, bytes: 6144 };
+/** What Node's own module calls its blocks, which are views of bytes. */
+const blockNames: ReadonlySet<string> = new Set(['uuidData', 'randomCache']);
+/** How many UUIDs and integers one holds. */
+const held = { uuids: 128, ints: 1024 };
 
 const state = new Uint32Array(4);
-let blocks: (ArrayBufferView | ArrayBuffer)[] | null = null;
+let blocks: ArrayBufferView[] | null = null;
 
 /** In the server, before anything of the program's can take a reference to Math.random. */
 export function replaceRandom(): void {
@@ -25,30 +28,12 @@ export function replaceRandom(): void {
 
 /** In the server, before it forks. */
 export function findBlocks(): void {
-  const found = new Set<ArrayBufferView | ArrayBuffer>();
-  const watchLengths = (size: number): (() => void)[] =>
-    [Object.getPrototypeOf(Uint8Array.prototype) as object, ArrayBuffer.prototype].map((prototype) =>
-      patch(prototype, 'byteLength', (was) => ({
-        get(this: ArrayBuffer) {
-          const length = (was.get as (this: ArrayBuffer) => number).call(this);
-          if (length === size) found.add(this);
-          return length;
-        },
-      })),
-    );
-  watching(watchLengths(uuids.bytes), () => {
-    for (let i = 0; i < uuids.count; i++) randomUUID();
-  });
-  const first = found.size;
-  const watchReads = patch(Buffer.prototype as object, 'readUIntBE', ({ value }) => ({
-    value(this: Buffer, ...args: unknown[]) {
-      if (this.length === ints.bytes) found.add(this);
-      return (value as (...a: unknown[]) => number).apply(this, args);
-    },
-  }));
-  watching([watchReads], () => randomInt(2));
+  // Blocks that nobody has drawn from are not there yet.
+  randomUUID();
+  randomInt(2);
+  const found = [...visibleVariables(randomUUID, blockNames).values()];
   // Another Node may do it in another way; then the blocks are used up instead, which takes milliseconds.
-  blocks = first === 1 && found.size === 2 ? [...found] : null;
+  blocks = found.length === blockNames.size && found.every(ArrayBuffer.isView) ? found : null;
 }
 
 /** In a child, before anything is drawn. */
@@ -58,8 +43,8 @@ export function drawAnew(): void {
     for (const block of blocks) native.randomBytes(block);
     return;
   }
-  for (let i = 0; i < uuids.count; i++) randomUUID();
-  for (let i = 0; i < ints.count; i++) randomInt(2);
+  for (let i = 0; i < held.uuids; i++) randomUUID();
+  for (let i = 0; i < held.ints; i++) randomInt(2);
 }
 
 /** xoshiro128**, by Blackman and Vigna (public domain). */
@@ -74,22 +59,4 @@ function next(): number {
   state[2]! ^= b << 9;
   state[3] = (state[3]! << 11) | (state[3]! >>> 21);
   return result >>> 0;
-}
-
-function patch(
-  target: object,
-  key: string,
-  change: (was: PropertyDescriptor) => PropertyDescriptor,
-): () => void {
-  const was = Object.getOwnPropertyDescriptor(target, key)!;
-  Object.defineProperty(target, key, { ...was, ...change(was) });
-  return () => Object.defineProperty(target, key, was);
-}
-
-function watching(undo: (() => void)[], body: () => void): void {
-  try {
-    body();
-  } finally {
-    for (const restore of undo) restore();
-  }
 }

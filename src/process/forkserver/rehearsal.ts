@@ -10,7 +10,7 @@ import { decode, encode } from '../../transfer/codec.js';
 import { resolveFunction } from '../../transfer/function-resolve.js';
 import { sourceHash } from '../../transfer/function-ref.js';
 import { warmUrl } from '../current.js';
-import type { Launch } from '../launch.js';
+import type { Launch, Surroundings } from '../launch.js';
 import { Letter, letterState } from '../letter.js';
 import { currentUmask, takeSurroundings } from './surroundings.js';
 import { drawAnew } from './random.js';
@@ -26,14 +26,43 @@ export function nothing(): void {
 const ref = { module: warmUrl, export: 'nothing', hash: sourceHash(nothing) };
 
 /** Until V8 takes another way: what it compiles after some calls, and what our codec learns from repetition. */
-const rounds = 32;
+const rounds = 64;
+
+/** What a child without a purpose is told. */
+let told: [launch: Uint8Array, given: Uint8Array];
 
 export async function rehearse(): Promise<void> {
   drawAnew();
-  for (let i = 0; i < rounds; i++) practise();
+  // V8 collects what has become hot and compiles it together: a half-full collection would be each child's to compile.
+  setFlagsFromString('--no-baseline-batch-compilation');
+  for (let i = 0; i < rounds; i++) {
+    const surroundings = { ...ownSurroundings(), umask: currentUmask() };
+    told = writeFor(surroundings);
+    practise(surroundings);
+    inspect(received);
+  }
   await resolveFunction(ref);
   process.chdir(process.cwd());
   await turns();
+  setFlagsFromString('--baseline-batch-compilation');
+}
+
+function ownSurroundings(): Surroundings {
+  return { argv: process.argv.slice(1), env: null, cwd: null, umask: null };
+}
+
+function writeFor(surroundings: Surroundings): [launch: Uint8Array, given: Uint8Array] {
+  const parent = { name: '', pid: process.pid };
+  const launch: Launch = {
+    identity: { name: '', path: [1], daemon: false, childless: false, parent },
+    parentOwner: 0,
+    cwd: null,
+    surroundings,
+    startMethod: 'forkserver',
+    job: null,
+    target: ref,
+  };
+  return [encode(launch, '').bytes, encode({ args: [''], this: {} }, '').bytes];
 }
 
 /** Timers of two durations and an immediate: nearly every program has some. */
@@ -45,33 +74,15 @@ async function turns(): Promise<void> {
 }
 
 /** The part that a spare goes through again while it waits: what it touches is then its own, and mapped. */
-export function practise(): void {
-  const surroundings = { argv: process.argv.slice(1), env: null, cwd: null, umask: currentUmask() };
-  const launch: Launch = {
-    identity: {
-      name: '',
-      path: [1],
-      daemon: false,
-      childless: false,
-      parent: { name: '', pid: process.pid },
-    },
-    parentOwner: 0,
-    cwd: null,
-    surroundings,
-    startMethod: 'forkserver',
-    job: null,
-    target: ref,
-  };
+export function practise(surroundings = ownSurroundings()): void {
   const bell = native.bellCreate();
-  const sent = Letter.write(encode(launch, '').bytes, encode({ args: [''], this: {} }, '').bytes, true);
-  const letter = Letter.open(sent.fd);
+  const letter = Letter.open(Letter.write(...told, true).fd);
   try {
     received = letter.readLaunch().map((part) => decode(part));
     letter.attached();
     native.bellRing(bell);
     takeSurroundings(surroundings);
     letter.settle(encode(undefined, 'result').bytes, letterState.returned);
-    inspect(letter.follows);
   } finally {
     letter.close();
     native.fdClose(bell);
