@@ -267,7 +267,16 @@ export function leaveChildren(): void {
   watched.clear();
 }
 
+/** How many starts there were since it was last looked who has ended. */
+let unlooked = 0;
+
+/** Called for each start: children that end while the event loop does not run stay a small part of those that live. */
+export function reapSometimes(): void {
+  if (++unlooked * 8 > watched.size) reapEnded();
+}
+
 /** Collects children that have ended while the event loop did not run. */
 export function reapEnded(): void {
+  unlooked = 0;
   for (const id of native.childrenEnded()) watched.get(id)?.poll();
 }

@@ -9,7 +9,7 @@ import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from
 import { errorClassFinder } from '../transfer/error-classes.js';
 import { staysHere } from '../transfer/handle.js';
 import { referenceOf, referenceTo, type FunctionAddress } from '../transfer/function-ref.js';
-import { Child, reapEnded } from './child.js';
+import { Child, reapEnded, reapSometimes } from './child.js';
 import { checkMayHaveChildren, checkMayStart, currentIdentity } from './current.js';
 import { type Adopted, boundMethod, exitedHook, internal, poolWorker } from './keys.js';
 import { currentProcess, setCurrentProcess } from './current-process.js';
@@ -102,7 +102,7 @@ export class Process<R = any> {
       throw this.#misuse('ERR_MP_STARTED', `${what}: ${this.#name} was started before; make a new one`);
     checkMayStart(what);
     checkMayHaveChildren(what);
-    reapEnded();
+    reapSometimes();
 
     const method = startMethodOf(this.constructor as typeof Process);
     if (method === 'fork') return this.#fork(what);

@@ -1,4 +1,4 @@
-// The forkserver's side: one thread, one poll over its requesters and its children.
+// The forkserver's side: one thread, which waits for its requesters and its children.
 //
 // It is the parent of all children: it collects them and tells their exit codes. It never reads what a requester sends a
 // child, so a slow, huge or hostile message is that child's business alone.
@@ -46,6 +46,7 @@ void collect(const ServedChild& child) {
   if (poll(&space, 1, 0) == 1 && (space.revents & POLLOUT) != 0) [[maybe_unused]]
     const ssize_t written = write(child.status, &code, sizeof code);
   close(child.status);
+  server().watches.remove(child.handle);
   close(child.handle);
 }
 
@@ -55,16 +56,16 @@ void answer_on(int channel, const void* data, size_t size, const int* fds, int f
 }
 
 /// A user has gone. Its children notice by themselves, unless they are stopped.
-void close_channel(size_t at) {
-  const int channel = server().channels[at];
+void close_channel(int channel) {
   for (ServedChild& child : server().children) {
     if (child.channel != channel) continue;
     child.channel = -1;
     if (child.follows) process_signal(child.handle, SIGCONT);
   }
   if (server().told_by == channel) server().told_by = -1;
+  server().watches.remove(channel);
   close(channel);
-  server().channels.erase(server().channels.begin() + static_cast<std::ptrdiff_t>(at));
+  std::erase(server().channels, channel);
 }
 
 /// Hundreds of descriptors, mostly neighbours, with few calls.
@@ -128,8 +129,9 @@ bool fork_child(const Received* assigned, const Assignment& assignment, ServerSi
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return fail({error, "fork"});
   const int handle = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
-  if (handle < 0) {
-    const Failure failed{errno, "pidfd_open"};
+  const Failure failed = handle < 0 ? Failure{errno, "pidfd_open"} : server().watches.add(handle);
+  if (failed) {
+    close_all(&handle, 1);
     kill(pid, SIGKILL);
     while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
     }
@@ -141,12 +143,15 @@ bool fork_child(const Received* assigned, const Assignment& assignment, ServerSi
 }
 
 /// Nobody's child any more; it ends when its channel does, and is collected like the others.
+void dismiss(const Spare& process) {
+  close(process.channel);
+  server().children.push_back({0, process.pid, process.handle, -1, -1, false});
+}
+
 void dismiss_spare() {
-  Spare& spare = server().spare;
-  if (spare.pid == 0) return;
-  close(spare.channel);
-  server().children.push_back({0, spare.pid, spare.handle, -1, -1, false});
-  spare = {};
+  if (server().spare.pid == 0) return;
+  dismiss(server().spare);
+  server().spare = {};
 }
 
 /// Forks a process that is ready when the next request comes. True in that process.
@@ -183,6 +188,13 @@ bool start_child(int channel, const Received& received, bool new_session, Server
     dismiss_spare();
     if (fork_child(&received, assignment, signals, &made, reply, turn)) return true;
     if (reply->code != 0) return false;
+  }
+  if (Failure f = server().watches.add(made.channel)) {
+    // It has not been told to go.
+    dismiss(made);
+    reply->code = f.code;
+    snprintf(reply->syscall, sizeof reply->syscall, "%s", f.syscall);
+    return false;
   }
   if (new_session) await_session(made.pid);
   *handle = made.handle;
@@ -244,8 +256,7 @@ void say_ready() {
 }
 
 /// One message of a channel. True: the caller has something to do.
-bool serve_message(size_t at, const char* refusal, ServerSignals& signals, ForkTurn* turn) {
-  const int channel = server().channels[at];
+bool serve_message(int channel, const char* refusal, ServerSignals& signals, ForkTurn* turn) {
   ForkHeader header{};
   Received received;
   Failure failed = datagram_receive(channel, &header, sizeof header, false, &received);
@@ -269,7 +280,7 @@ bool serve_message(size_t at, const char* refusal, ServerSignals& signals, ForkT
   }
   // The end of the channel, or somebody who does not speak our language.
   close_all(received.fds, received.fd_count);
-  close_channel(at);
+  close_channel(channel);
   return false;
 }
 
@@ -282,36 +293,36 @@ Server& server() {
 
 Failure fork_serve(int first_channel, const char* refusal, bool wait, ForkTurn* turn) {
   static bool opened = false;
-  if (!opened) server().channels.push_back(first_channel);
+  if (!opened) {
+    if (Failure f = server().watches.add(first_channel)) return f;
+    server().channels.push_back(first_channel);
+  }
   opened = true;
   fork_watch_users(false);
   ServerSignals signals;
   say_ready();
-  std::vector<pollfd> watches;
+  std::vector<ServedChild>& children = server().children;
+  const std::vector<int>& channels = server().channels;
+  std::vector<int> ready;
   for (;;) {
-    const size_t channels = server().channels.size(), children = server().children.size();
     // A child's channel ends a moment before the child does, and its end is still to be told.
-    *turn = {channels == 0 && children == 0 ? ForkTurn::over : ForkTurn::idle, {}, 0, -1, -1, 0};
+    *turn = {channels.empty() && children.empty() ? ForkTurn::over : ForkTurn::idle, {}, 0, -1, -1, 0};
     if (turn->kind == ForkTurn::over) return {};
     const bool prepares = wait && refusal == nullptr && server().wants_spare && server().spare.pid == 0;
-    watches.clear();
-    for (const int channel : server().channels) watches.push_back({channel, POLLIN, 0});
-    for (const ServedChild& child : server().children) watches.push_back({child.handle, POLLIN, 0});
-    watches.push_back({server().spare.handle, POLLIN, 0});
-    const int ready = poll(watches.data(), watches.size(), !wait ? 0 : prepares ? kQuietMs : -1);
-    if (ready < 0 && errno != EINTR) return {errno, "poll"};
-    if (ready < 0) continue;
-    if (ready == 0 && !wait) return {};
-    if (ready == 0 && fork_spare(signals, turn)) return {};
-    if (watches.back().revents != 0) dismiss_spare();
-    // Ends first: they give back descriptors and places among processes. From behind, as entries vanish.
-    for (size_t i = children; i-- > 0;) {
-      if (watches[channels + i].revents == 0) continue;
-      collect(server().children[i]);
-      server().children.erase(server().children.begin() + static_cast<std::ptrdiff_t>(i));
+    if (Failure f = server().watches.wait(!wait ? 0 : prepares ? kQuietMs : -1, &ready)) return f;
+    if (ready.empty() && !wait) return {};
+    if (ready.empty() && prepares && fork_spare(signals, turn)) return {};
+    // Ends first: they give back descriptors and places among processes.
+    for (const int fd : ready) {
+      if (fd == server().spare.handle) dismiss_spare();
+      const auto child = std::ranges::find(children, fd, &ServedChild::handle);
+      if (child == children.end()) continue;
+      collect(*child);
+      children.erase(child);
     }
-    for (size_t i = channels; i-- > 0;) {
-      if (watches[i].revents != 0 && serve_message(i, refusal, signals, turn)) return {};
+    for (const int fd : ready) {
+      if (std::ranges::find(channels, fd) == channels.end()) continue;
+      if (serve_message(fd, refusal, signals, turn)) return {};
     }
   }
 }
@@ -319,7 +330,7 @@ Failure fork_serve(int first_channel, const char* refusal, bool wait, ForkTurn* 
 void fork_descriptors(std::vector<int>* fds) {
   *fds = server().channels;
   for (const ServedChild& child : server().children) fds->insert(fds->end(), {child.handle, child.status});
-  fds->insert(fds->end(), {server().spare.handle, server().spare.channel});
+  fds->insert(fds->end(), {server().spare.handle, server().spare.channel, server().watches.descriptor()});
 }
 
 void fork_prepare() {

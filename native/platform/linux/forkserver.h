@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "platform/platform.h"
+
 namespace mp::platform {
 
 struct ServedChild {
@@ -25,7 +27,23 @@ struct Spare {
   int channel = -1;
 };
 
+/// Which of many descriptors can be read, at a cost that does not grow with their number. Holds an epoll descriptor, which
+/// a child of a fork must close: it shares what is watched with its parent.
+class Watches {
+ public:
+  Failure add(int fd);
+  /// Before it is closed: while a child of a fork has a copy, closing alone would leave it watched.
+  void remove(int fd);
+  /// Waits until some can be read, or were closed on the other side. None after the time-out (-1: never) or a signal.
+  Failure wait(int timeout_ms, std::vector<int>* ready);
+  int descriptor() const { return epoll_; }
+
+ private:
+  int epoll_ = -1;
+};
+
 struct Server {
+  Watches watches;  // over channels, and the handles of children and of the spare
   std::vector<int> channels;
   std::vector<ServedChild> children;
   Spare spare;

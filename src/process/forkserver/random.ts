@@ -31,9 +31,9 @@ export function findBlocks(): void {
   // Blocks that nobody has drawn from are not there yet.
   randomUUID();
   randomInt(2);
-  const found = [...visibleVariables(randomUUID, blockNames).values()];
+  const found = [...visibleVariables(randomInt, blockNames).values()];
   // Another Node may do it in another way; then the blocks are used up instead, which takes milliseconds.
-  blocks = found.length === blockNames.size && found.every(ArrayBuffer.isView) ? found : null;
+  blocks = found.length === blockNames.size && found.every((block) => ArrayBuffer.isView(block)) ? found : null;
 }
 
 /** In a child, before anything is drawn. */
