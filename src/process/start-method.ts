@@ -31,16 +31,21 @@ function wished(): StartMethod | null {
 }
 
 /**
- * Chooses how processes are started from now on, once per program; `force` allows another choice later.
+ * Chooses how processes are started from now on, once per program; `force` allows another choice later, and null then
+ * takes the choice back.
  * @throws MultiprocessingError `ERR_MP_UNSUPPORTED` if it is not available here, `ERR_MP_START_METHOD` if there is no
- * such method or another one was chosen before
+ * such method or one was chosen before
  */
-export function setStartMethod(method: StartMethod, { force = false }: { force?: boolean } = {}): void {
-  checkStartMethod(method, 'setStartMethod()');
-  if (chosen !== null && chosen !== method && !force) {
+export function setStartMethod(
+  method: StartMethod | null,
+  { force = false }: { force?: boolean } = {},
+): void {
+  if (method !== null || !force) checkStartMethod(method as StartMethod, 'setStartMethod()');
+  if (chosen !== null && !force) {
     throw new MultiprocessingError(
       'ERR_MP_START_METHOD',
-      `setStartMethod(): ${chosen} was chosen already; { force: true } changes it`,
+      `setStartMethod(): ${chosen} was chosen already, and how processes are started is chosen once, by the program: ` +
+        '{ force: true } allows it again, getContext() has a method of its own',
     );
   }
   chosen = method;

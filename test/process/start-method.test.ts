@@ -10,15 +10,22 @@ const out = (value) => console.log(JSON.stringify(value));
 test('start methods are chosen once', async () => {
   const got = await runJson(`${head}
     const attempt = (m, o) => { try { mp.setStartMethod(m, o); return mp.getStartMethod(); } catch (e) { return [e.code, e.message]; } };
-    out([mp.getAllStartMethods(), attempt('forkserver'), attempt('forkserver'), attempt('spawn'), attempt('spawn', { force: true }), attempt('fork'), attempt('other')]);`);
+    const force = { force: true };
+    out([mp.getAllStartMethods(), ['forkserver', 'forkserver', 'spawn', 'fork', 'other', null].map((m) => attempt(m)),
+      attempt('spawn', force), attempt('spawn', force), attempt('other', force), attempt(null, force), attempt('spawn')]);`);
   expect(got[0].toSorted()).toEqual(['forkserver', 'spawn']);
-  expect(got.slice(1, 3)).toEqual(['forkserver', 'forkserver']);
-  expect(got[4]).toBe('spawn');
-  expect([got[3], got[5], got[6]].map(([code]: [string]) => code)).toEqual([
+  expect(got[1][0]).toBe('forkserver');
+  expect(got[1].slice(1).map(([code]: [string]) => code)).toEqual([
+    'ERR_MP_START_METHOD',
     'ERR_MP_START_METHOD',
     'ERR_MP_UNSUPPORTED',
     'ERR_MP_START_METHOD',
+    'ERR_MP_START_METHOD',
   ]);
+  expect(got.slice(2, 4)).toEqual(['spawn', 'spawn']);
+  expect(got[4][0]).toBe('ERR_MP_START_METHOD');
+  // Taken back: what is done by default, and another choice.
+  expect(got.slice(5)).toEqual(['forkserver', 'spawn']);
 });
 
 test('a variable that names no method, or none that is possible here, is an error where it is used', async () => {
