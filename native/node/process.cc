@@ -210,11 +210,10 @@ napi_value process_ending(napi_env env, napi_callback_info) {
   return int32(env, bell);
 }
 
-/// processFollow(parent, ending, isChild): see platform::follow_parent.
+/// processFollow(parent, ending): see platform::follow_parent.
 napi_value process_follow(napi_env env, napi_callback_info info) {
-  Args<3> args(env, info);
-  if (Failure f =
-          platform::follow_parent(to_int32(env, args[0]), to_int32(env, args[1]), to_bool(env, args[2])))
+  Args<2> args(env, info);
+  if (Failure f = platform::follow_parent(to_int32(env, args[0]), to_int32(env, args[1])))
     return throw_failure(env, f);
   platform::leave_terminal_interrupts();
   return nullptr;

@@ -232,9 +232,9 @@ Failure process_self_handle(int* handle);
 /// Rings when this process is about to end because of its parent's end: for its children. Never closed.
 Failure process_ending(int* bell);
 /// Ends this process when the process behind `parent_handle` is gone, or `parent_ending` rings: a native thread, so it works
-/// while JavaScript is busy. SIGTERM first; SIGKILL 500 ms later if a handler of it did not end the process. Where the parent
-/// is the system's idea of it, too (`is_child`), its end wakes this process if it is stopped then.
-Failure follow_parent(int parent_handle, int parent_ending, bool is_child);
+/// while JavaScript is busy. SIGTERM first; SIGKILL 500 ms later if a handler of it did not end the process. The
+/// end of whoever is the system's idea of its parent (a forkserver, perhaps) wakes this process if it is stopped then.
+Failure follow_parent(int parent_handle, int parent_ending);
 
 // ---- Forking ---------------------------------------------------------------------------------------------------------
 //

@@ -91,7 +91,7 @@ void processes_ended(const int*, int, bool*) {}
 bool process_wait(int, int64_t, const Word*, uint32_t) { return true; }
 Failure process_self_handle(int*) { return kUnsupported; }
 Failure process_ending(int*) { return kUnsupported; }
-Failure follow_parent(int, int, bool) { return kUnsupported; }
+Failure follow_parent(int, int) { return kUnsupported; }
 
 Failure channel_create(int*, int*) { return kUnsupported; }
 Failure fork_request(int, const SpawnRequest&, const Word*, uint32_t, uint32_t*, ForkAnswer*) {

@@ -12,7 +12,7 @@ import { Work } from '../process/work.js';
 import '../index.js';
 
 const letter = Letter.open(childFd.letter);
-if (letter.follows) native.processFollow(childFd.parent, childFd.ending, true);
+if (letter.follows) native.processFollow(childFd.parent, childFd.ending);
 // Programs started here are not ours: they get none of it.
 for (const fd of [arenaFd, ...Object.values(childFd)]) native.fdPrivate(fd);
 

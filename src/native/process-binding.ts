@@ -110,7 +110,7 @@ export interface ProcessBinding {
    * Ends this process when its parent has ended or is about to (`handle`, `ending`), and leaves it to that to answer Ctrl-C.
    * `isChild`: for the system, too; the child of a forkserver is the server's.
    */
-  processFollow(handle: number, ending: number, isChild: boolean): void;
+  processFollow(handle: number, ending: number): void;
   /** When a process started, as text; '0' if there is none. With its pid it names a process for good. */
   processStart(pid: number): string;
 

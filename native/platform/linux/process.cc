@@ -276,7 +276,7 @@ Failure process_ending(int* bell) {
   return {};
 }
 
-Failure follow_parent(int parent_handle, int parent_ending, bool is_child) {
+Failure follow_parent(int parent_handle, int parent_ending) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
@@ -294,7 +294,7 @@ Failure follow_parent(int parent_handle, int parent_ending, bool is_child) {
     return {code, "pthread_create"};
   }
   // Not before: until then the parent's end was the end.
-  if (is_child) tie_to_parent(OurEnd::wakes);
+  tie_to_parent(OurEnd::wakes);
   return {};
 }
 

@@ -137,7 +137,7 @@ function becomeChild(fork: Fork, pid: number, ppid: number, fds: ChildFds): neve
     failed = { error };
   }
   const letter = Letter.open(fds.letter);
-  if (letter.follows) native.processFollow(fds.parent, fds.ending, true);
+  if (letter.follows) native.processFollow(fds.parent, fds.ending);
   countThreadsAgain();
   ignoreUncaught(true);
   leave(() => {

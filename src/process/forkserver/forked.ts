@@ -28,7 +28,7 @@ export function becomeForked(turn: ForkTurn, loaded: Iterable<string>): void {
   takeIdentity(pid, requester);
   setChildFds({ letter: letterFd, doorbell, parent, ending });
   const letter = Letter.open(letterFd);
-  if (letter.follows) native.processFollow(parent, ending, false);
+  if (letter.follows) native.processFollow(parent, ending);
   if (!native.forkConfirmed(go)) native.exitNow(0);
   void new Work(letter).perform(enterAfterFork);
 }

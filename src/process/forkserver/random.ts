@@ -33,7 +33,8 @@ export function findBlocks(): void {
   randomInt(2);
   const found = [...visibleVariables(randomInt, blockNames).values()];
   // Another Node may do it in another way; then the blocks are used up instead, which takes milliseconds.
-  blocks = found.length === blockNames.size && found.every((block) => ArrayBuffer.isView(block)) ? found : null;
+  blocks =
+    found.length === blockNames.size && found.every((block) => ArrayBuffer.isView(block)) ? found : null;
 }
 
 /** In a child, before anything is drawn. */
