@@ -271,7 +271,8 @@ Failure fork_ready(int channel, uint32_t* untold, bool* ready);
 /// The processes that the server has forked and that still run, as pairs of pids: requester, child. Returns how many
 /// numbers there are, at most `max`.
 Failure fork_census(int channel, uint32_t* untold, uint32_t* pids, int max, int* count);
-/// As process_reap, for a forked process. 255 where the server died before it could tell the exit code.
+/// As process_reap, for a forked process. 255 where the server died before it could tell the exit code, and
+/// the kernel does not.
 Failure process_reap_forked(int handle, int status, bool* ended, int32_t* exit_code);
 
 /// Of this process; -1 where it is not to be had. (umask() would change it for a moment, for all threads.)

@@ -77,7 +77,7 @@ async function join(p) {
   return code;
 }
 
-/** Its exit code must be the one expected; 255 if its server was killed meanwhile, which alone knew. */
+/** Its exit code must be the one expected; 255 if its server was killed meanwhile, and the kernel (before 6.15) keeps none. */
 async function check(p, expected) {
   const code = await join(p);
   if (code === 255 && seen.serversKilled > serversBefore.get(p)) seen.unknown++;

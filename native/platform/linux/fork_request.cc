@@ -21,17 +21,24 @@
 #include <initializer_list>
 
 #include "platform/linux/channel.h"
+#include "platform/linux/exit_record.h"
 
 namespace mp::platform {
 namespace {
 
 constexpr int kInterruptPollMs = 50;
-/// From the death of a child until its server has collected it. A server that was stopped tells never.
+/// Between a server's collecting a child and its telling how that ended.
 constexpr int kStatusWaitMs = 2000;
 
 bool readable(int fd, int timeout_ms) {
   pollfd watch{fd, POLLIN, 0};
   return poll(&watch, 1, timeout_ms) == 1;
+}
+
+/// Whether the server has told the exit code, or does within that time.
+bool told(int status, int timeout_ms, int32_t* exit_code) {
+  return readable(status, timeout_ms) &&
+         read(status, exit_code, sizeof *exit_code) == static_cast<ssize_t>(sizeof *exit_code);
 }
 
 /// Everything a request opens; what is still here at its end is closed.
@@ -170,8 +177,8 @@ Failure process_reap_forked(int handle, int status, bool* ended, int32_t* exit_c
   if (!readable(handle, 0)) return {};
   *ended = true;
   *exit_code = 255;
-  int32_t told;
-  if (readable(status, kStatusWaitMs) && read(status, &told, sizeof told) == sizeof told) *exit_code = told;
+  if (told(status, 0, exit_code) || exit_recorded(handle, exit_code)) return {};
+  told(status, kStatusWaitMs, exit_code);
   return {};
 }
 

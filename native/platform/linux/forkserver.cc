@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "platform/linux/channel.h"
+#include "platform/linux/exit_record.h"
 #include "platform/linux/forkserver.h"
 
 #ifndef SYS_close_range
@@ -40,7 +41,7 @@ void collect(const ServedChild& child) {
   int status = 0;
   while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {
   }
-  const int32_t code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  const int32_t code = exit_code_of(status);
   // Four bytes fit into an empty pipe. It is the requester's, though, who may have filled it, or has gone.
   pollfd space{child.status, POLLOUT, 0};
   if (poll(&space, 1, 0) == 1 && (space.revents & POLLOUT) != 0) [[maybe_unused]]

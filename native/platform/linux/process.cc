@@ -22,6 +22,7 @@
 #include <initializer_list>
 #include <vector>
 
+#include "platform/linux/exit_record.h"
 #include "platform/platform.h"
 
 // Younger than the headers we build with; the numbers are the same on every architecture.
@@ -223,10 +224,10 @@ Failure process_reap(int handle, bool* ended, int32_t* exit_code) {
   memset(&info, 0, sizeof info);
   // Only ever this one child: libuv waits for its own by pid, and neither may take the other's.
   if (waitid(static_cast<idtype_t>(kPidfdIdType), static_cast<id_t>(handle), &info, WEXITED | WNOHANG) < 0) {
-    // Collected by somebody else (SIGCHLD ignored, a foreign waitpid(-1)): it ended, nobody can say how.
+    // Collected by somebody else (SIGCHLD ignored, a foreign waitpid(-1)): it ended, and perhaps the kernel can say how.
     if (errno == ECHILD && poll_handle(handle, 0)) {
       *ended = true;
-      *exit_code = 255;
+      if (!exit_recorded(handle, exit_code)) *exit_code = 255;
       return {};
     }
     return {errno, "waitid"};
