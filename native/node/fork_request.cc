@@ -1,6 +1,8 @@
 // Starting processes through a forkserver, for TypeScript. The server is one for all threads of this process.
 #include <node_api.h>
 
+#include <atomic>
+#include <chrono>
 #include <mutex>
 
 #include "node/child.h"
@@ -12,11 +14,13 @@ namespace {
 using platform::Failure;
 
 /// The server this process uses. `generation` counts servers: 0, none yet; who finds one dead says which one it means.
+/// A thread that waits for an answer holds the mutex, perhaps for long: who must not wait tries it only.
 struct Client {
-  std::mutex mutex;
-  int channel = -1;
-  uint32_t generation = 0;
-  uint32_t untold = 0;  // see platform::fork_ready
+  std::timed_mutex mutex;
+  std::atomic<int> channel{-1};
+  std::atomic<uint32_t> generation{0};
+  uint32_t untold = 0;      // see platform::fork_ready
+  uint64_t privileges = 0;  // of this process, and so of the server, when there came to be one
 };
 
 Client& client() {
@@ -26,7 +30,31 @@ Client& client() {
 
 constexpr int kCensusMax = 1 << 16;
 /// Another thread has found the server dead.
-constexpr int kChannelGone = 32;  // EPIPE
+constexpr Failure kChannelGone{32 /* EPIPE */, "sendmsg"};
+/// What the program has given up its server has still, and its children would.
+constexpr Failure kOtherPrivileges{1 /* EPERM */, "geteuid"};
+constexpr int kTimedOut = 110;  // ETIMEDOUT
+
+/// How long a server may keep those waiting who can do without it: it may be loading what another of its users named.
+constexpr int64_t kBusyNs = 1'000'000'000;
+
+Failure usable(const Client& c) {
+  if (c.channel < 0) return kChannelGone;
+  return c.privileges == platform::privileges() ? Failure{} : kOtherPrivileges;
+}
+
+/// Its answer, should it come, would be taken for that to another question.
+void abandon(Client* c) {
+  platform::close_fd(c->channel);
+  c->channel = -1;
+}
+
+void use(Client* c, int channel) {
+  c->untold = 0;
+  c->privileges = platform::privileges();
+  ++c->generation;
+  c->channel = channel;
+}
 
 /// forkserverLaunch(file, argv, envp, fds): starts a server, as a child that does not end with us; its channel becomes its
 /// next descriptor. Gives its id, or null if another thread was faster.
@@ -62,9 +90,7 @@ napi_value launch(napi_env env, napi_callback_info info) {
     return throw_failure(env, f);
   }
   child->owner->keep_alive(child, false);
-  c.channel = ours;
-  c.untold = 0;
-  ++c.generation;
+  use(&c, ours);
   return uint32(env, child->id);
 }
 
@@ -73,59 +99,63 @@ napi_value drop(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   Client& c = client();
   const std::lock_guard guard(c.mutex);
-  if (c.generation != to_uint32(env, args[0]) || c.channel < 0) return nullptr;
-  platform::close_fd(c.channel);
-  c.channel = -1;
+  if (c.generation == to_uint32(env, args[0]) && c.channel >= 0) abandon(&c);
   return nullptr;
 }
 
 /// forkserverGeneration(): of the server there is; 0: there is none.
 napi_value generation(napi_env env, napi_callback_info) {
-  const std::lock_guard guard(client().mutex);
-  return uint32(env, client().channel < 0 ? 0 : client().generation);
+  return uint32(env, client().channel < 0 ? 0 : client().generation.load());
 }
 
 /// forkserverAdopt(channel): a forked child's own to the server it came from.
 napi_value adopt(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const std::lock_guard guard(client().mutex);
-  client().channel = to_int32(env, args[0]);
-  client().untold = 0;
-  ++client().generation;
+  use(&client(), to_int32(env, args[0]));
   return nullptr;
 }
 
-/// forkserverTell(fds)
+/// forkserverTell(fds, wait): false if it would have had to wait for another thread.
 napi_value tell(napi_env env, napi_callback_info info) {
-  Args<1> args(env, info);
+  Args<2> args(env, info);
   const std::vector<int> fds = to_fds(env, args[0]);
-  const std::lock_guard guard(client().mutex);
-  if (client().channel < 0) return throw_failure(env, {kChannelGone, "sendmsg"});
-  if (Failure f = platform::fork_tell(client().channel, fds.data(), static_cast<int>(fds.size())))
+  Client& c = client();
+  std::unique_lock guard(c.mutex, std::defer_lock);
+  if (to_bool(env, args[1]))
+    guard.lock();
+  else if (!guard.try_lock())
+    return boolean(env, false);
+  if (Failure f = usable(c)) return throw_failure(env, f);
+  if (Failure f = platform::fork_tell(c.channel, fds.data(), static_cast<int>(fds.size())))
     return throw_failure(env, f);
-  ++client().untold;
-  return nullptr;
+  ++c.untold;
+  return boolean(env, true);
 }
 
-/// forkserverReady(): whether a request would be served at once.
+/// forkserverReady(): whether a request would be served at once, as far as this process's own wishes go.
 napi_value ready(napi_env env, napi_callback_info) {
-  const std::lock_guard guard(client().mutex);
+  Client& c = client();
+  const std::unique_lock guard(c.mutex, std::try_to_lock);
   bool is_ready = false;
-  if (client().channel < 0) return boolean(env, false);
-  if (Failure f = platform::fork_ready(client().channel, &client().untold, &is_ready))
-    return throw_failure(env, f);
+  if (!guard.owns_lock() || c.channel < 0) return boolean(env, false);
+  if (Failure f = platform::fork_ready(c.channel, &c.untold, &is_ready)) return throw_failure(env, f);
   return boolean(env, is_ready);
 }
 
-/// forkserverCensus(): [requester's pid, child's pid, …]; empty without a server.
+/// forkserverCensus(): [requester's pid, child's pid, …]; empty without a server, or one that has no time.
 napi_value census(napi_env env, napi_callback_info) {
   napi_value list;
   napi_create_array(env, &list);
-  const std::lock_guard guard(client().mutex);
-  if (client().channel < 0) return list;
+  Client& c = client();
+  const std::unique_lock guard(c.mutex, std::chrono::nanoseconds(kBusyNs));
+  if (!guard.owns_lock() || c.channel < 0) return list;
   std::vector<uint32_t> pids(kCensusMax);
   int count = 0;
-  if (platform::fork_census(client().channel, &client().untold, pids.data(), kCensusMax, &count)) return list;
+  const Failure failed = platform::fork_census(c.channel, &c.untold, platform::monotonic_now() + kBusyNs,
+                                               pids.data(), kCensusMax, &count);
+  if (failed.code == kTimedOut) abandon(&c);
+  if (failed) return list;
   // The last one says that there are no more.
   for (int i = 0; i + 1 < count; ++i)
     napi_set_element(env, list, static_cast<uint32_t>(i), uint32(env, pids[static_cast<size_t>(i)]));
@@ -137,10 +167,10 @@ napi_value umask_of_process(napi_env env, napi_callback_info) {
   return int32(env, platform::current_umask());
 }
 
-/// childFork(fds, newSession, doorbell, endsWithUs): { id, pid }, or the server's refusal as text. Takes over the
-/// doorbell.
+/// childFork(fds, newSession, doorbell, endsWithUs, patient): { id, pid }, or the server's refusal as text. Takes over the
+/// doorbell. `patient`: waits as long as the server loads.
 napi_value child_fork(napi_env env, napi_callback_info info) {
-  Args<4> args(env, info);
+  Args<5> args(env, info);
   const std::vector<int> fds = to_fds(env, args[0]);
   const platform::SpawnRequest request = {
       nullptr, nullptr, nullptr, nullptr, fds.data(), static_cast<int>(fds.size()), to_bool(env, args[1])};
@@ -148,11 +178,13 @@ napi_value child_fork(napi_env env, napi_callback_info info) {
   {
     platform::interrupt_watch();
     const platform::Word* word = platform::interrupt_word();
-    const std::lock_guard guard(client().mutex);
+    Client& c = client();
+    const std::lock_guard guard(c.mutex);
     const uint32_t before = word->load(std::memory_order_acquire);
-    const Failure failed = client().channel < 0 ? Failure{kChannelGone, "sendmsg"}
-                                                : platform::fork_request(client().channel, request, word,
-                                                                         before, &client().untold, &answer);
+    const int64_t wake_at = to_bool(env, args[4]) ? INT64_MAX : platform::monotonic_now() + kBusyNs;
+    Failure failed = usable(c);
+    if (!failed)
+      failed = platform::fork_request(c.channel, request, wake_at, word, before, &c.untold, &answer);
     if (failed) platform::close_fd(to_int32(env, args[2]));
     if (failed && *answer.refusal != 0) return string(env, answer.refusal);
     if (failed) return throw_failure(env, failed);

@@ -258,10 +258,11 @@ struct ForkAnswer {
   char refusal[kRefusalBytes];
 };
 /// Has the server at the other end fork a child with these descriptors; the first three are its standard streams (-1:
-/// /dev/null), it is told where it finds the others. Waits for the answer while `interrupt` has `interrupt_value`.
-/// EPIPE or ECONNRESET: the server is gone; EPERM: it serves another user; EINTR: interrupted, the channel must be closed.
+/// /dev/null), it is told where it finds the others. Waits for the answer until `wake_at` (ETIMEDOUT), and while `interrupt`
+/// has `interrupt_value`.
+/// EPIPE or ECONNRESET: the server is gone; EPERM: it serves another user; EINTR, ETIMEDOUT: the channel must be closed.
 /// After any failure no child runs on: one that was forked all the same ends before it does anything.
-Failure fork_request(int channel, const SpawnRequest& request, const Word* interrupt,
+Failure fork_request(int channel, const SpawnRequest& request, int64_t wake_at, const Word* interrupt,
                      uint32_t interrupt_value, uint32_t* untold, ForkAnswer* answer);
 /// Gives the server descriptors to act upon before it serves what is sent later.
 Failure fork_tell(int channel, const int* fds, int fd_count);
@@ -269,8 +270,10 @@ Failure fork_tell(int channel, const int* fds, int fd_count);
 /// request does, and counts as well. ECONNRESET: the server is gone.
 Failure fork_ready(int channel, uint32_t* untold, bool* ready);
 /// The processes that the server has forked and that still run, as pairs of pids: requester, child. Returns how many
-/// numbers there are, at most `max`.
-Failure fork_census(int channel, uint32_t* untold, uint32_t* pids, int max, int* count);
+/// numbers there are, at most `max`. ETIMEDOUT: the channel must be closed.
+Failure fork_census(int channel, uint32_t* untold, int64_t wake_at, uint32_t* pids, int max, int* count);
+/// What this process may do as a user, as a number: the same for the same ids, real and effective, and groups.
+uint64_t privileges();
 /// As process_reap, for a forked process. 255 where the server died before it could tell the exit code, and
 /// the kernel does not.
 Failure process_reap_forked(int handle, int status, bool* ended, int32_t* exit_code);

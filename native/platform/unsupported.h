@@ -94,12 +94,13 @@ Failure process_ending(int*) { return kUnsupported; }
 Failure follow_parent(int, int) { return kUnsupported; }
 
 Failure channel_create(int*, int*) { return kUnsupported; }
-Failure fork_request(int, const SpawnRequest&, const Word*, uint32_t, uint32_t*, ForkAnswer*) {
+Failure fork_request(int, const SpawnRequest&, int64_t, const Word*, uint32_t, uint32_t*, ForkAnswer*) {
   return kUnsupported;
 }
 Failure fork_ready(int, uint32_t*, bool*) { return kUnsupported; }
 Failure fork_tell(int, const int*, int) { return kUnsupported; }
-Failure fork_census(int, uint32_t*, uint32_t*, int, int*) { return kUnsupported; }
+Failure fork_census(int, uint32_t*, int64_t, uint32_t*, int, int*) { return kUnsupported; }
+uint64_t privileges() { return 0; }
 Failure process_reap_forked(int, int, bool*, int32_t*) { return kUnsupported; }
 Failure fork_serve(int, const char*, bool, ForkTurn*) { return kUnsupported; }
 void fork_shield() {}

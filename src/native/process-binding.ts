@@ -59,13 +59,14 @@ export interface ProcessBinding {
     newSession: boolean,
     doorbell: number,
     endsWithUs: boolean,
+    patient: boolean,
   ): { id: number; pid: number } | string;
   /** Starts one with these descriptors and, after them, its end of the channel. Its id; null if there is one already. */
   forkserverLaunch(file: string, argv: string[], env: string[], fds: number[]): number | null;
   /** Says which one it is among those this process had; 0 if it has none. */
   forkserverGeneration(): number;
   forkserverDrop(generation: number): void;
-  forkserverTell(fds: number[]): void;
+  forkserverTell(fds: number[], wait: boolean): boolean;
   /** Whether it has acted upon all it was told. */
   forkserverReady(): boolean;
   /** Whom it has forked for whom: requester's pid, child's pid, and so on. */
@@ -108,7 +109,6 @@ export interface ProcessBinding {
   processEnding(): number;
   /**
    * Ends this process when its parent has ended or is about to (`handle`, `ending`), and leaves it to that to answer Ctrl-C.
-   * `isChild`: for the system, too; the child of a forkserver is the server's.
    */
   processFollow(handle: number, ending: number): void;
   /** When a process started, as text; '0' if there is none. With its pid it names a process for good. */

@@ -92,7 +92,11 @@ function inspect<T>(
   const SessionClass = loadSession();
   if (SessionClass === null) return missing;
   const session = new SessionClass();
-  session.connect();
+  try {
+    session.connect();
+  } catch {
+    return missing; // --permission without --allow-inspector, --test
+  }
   try {
     const scripts = new Map<string, Debugger.ScriptParsedEventDataType>();
     session.on('Debugger.scriptParsed', ({ params }) => scripts.set(params.scriptId, params));

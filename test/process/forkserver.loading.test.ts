@@ -158,3 +158,28 @@ test.skipIf(!(process.features as { typescript?: unknown }).typescript)(
     expect(got).toEqual([5, 10, true, true]);
   },
 );
+
+test('the exit code that a preloaded module sets is not its children’s', async () => {
+  const got = await runJson(`${chosen}
+    mp.setForkserverPreload([new URL('${url('preload/exit-code.mjs')}')]);
+    out(await new mp.Process(tasks.square, 2).start().join());`);
+  expect(got).toBe(0);
+});
+
+test('what a preloaded module throws a moment later is an error of the start, too', async () => {
+  const got = await runJson(`${chosen}
+    mp.setForkserverPreload([new URL('${url('preload/fails-later.mjs')}')]);
+    try { new mp.Process(tasks.square, 2).start(); out('started'); } catch (e) { out([e.code, e.message]); }`);
+  expect(got).toEqual([
+    'ERR_MP_PRELOAD',
+    expect.stringMatching(/fails-later\.mjs: RangeError: a moment later/),
+  ]);
+});
+
+test('a preloaded module that ends the server is named', async () => {
+  const end = await runScript(`${chosen}
+    mp.setForkserverPreload([new URL('${url('preload/exits.mjs')}')]);
+    try { new mp.Process(tasks.square, 2).start(); } catch (e) { out(e.code); }`);
+  expect(end.stdout, describe(end)).toBe('"ERR_MP_START"\n');
+  expect(end.stderr).toMatch(/exits\.mjs: ends the forkserver that preloads it, with exit code 7/);
+});

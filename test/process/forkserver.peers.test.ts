@@ -162,3 +162,41 @@ test('too few processes: EAGAIN, nothing is left, and the server goes on', async
     out([second, left <= 0, await mp.run(tasks.square, 3)]);`);
   expect(got).toEqual([['ProcessError', 'ERR_MP_START', 'EAGAIN'], true, 9]);
 });
+
+test('a program that gives up privileges has a server without them', async () => {
+  const got = await runJson(`${chosen}
+    const user = { module: '${url('forked-by.mjs')}', export: 'effectiveUser' };
+    const before = await mp.run(user);
+    const refused = await failure(() => process.seteuid(65533));
+    out([before, refused, await mp.run(user), process.geteuid()]);`);
+  const user = process.getuid!();
+  expect(got).toEqual(user === 0 ? [0, 'no error', 65533, 65533] : [user, expect.anything(), user, user]);
+});
+
+test('what another user of a server names is no error of ours', async () => {
+  const got = await runJson(`${chosen}
+    const starts = { module: '${url('forked-by.mjs')}', export: 'starts' };
+    const theirs = await new mp.Process({ target: starts, args: ['preload/fails.mjs'] }).start().result();
+    out([theirs, await mp.run(tasks.square, 3), await mp.run(tasks.square, 4)]);`);
+  expect(got).toEqual(['ERR_MP_PRELOAD', 9, 16]);
+});
+
+test('nobody waits for what another user of the server has it load, for ever', async () => {
+  const got = await runJson(
+    `${head}
+    await until(async () => { const p = new mp.Process(parent).start(); return servers().includes(await p.result()); });
+    const [server] = servers();
+    const starts = { module: '${url('forked-by.mjs')}', export: 'starts' };
+    const other = new mp.Process({ target: starts, args: ['preload/never.mjs'] }).start();
+    const spawned = new (mp.getContext('spawn').Process)(tasks.never).start();
+    // Its children's channels are watched by a thread while it loads.
+    await until(() => readdirSync('/proc/' + server + '/task').some((id) => readFileSync('/proc/' + server + '/task/' + id + '/comm', 'latin1').trim() === 'mp-users'));
+    spawned.terminate({ tree: true });
+    const ends = [await spawned.join()];
+    const value = await new mp.Process(tasks.square, 3).start().result();
+    other.kill();
+    out([...ends, value, await other.join()]);`,
+    { timeout: 60_000 },
+  );
+  expect(got).toEqual([-15, 9, -9]);
+});

@@ -18,7 +18,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <initializer_list>
+#include <vector>
 
 #include "platform/linux/channel.h"
 #include "platform/linux/exit_record.h"
@@ -72,11 +74,12 @@ Failure receive_answer(int channel, uint32_t* untold, void* data, size_t size, b
   }
 }
 
-Failure await_answer(int channel, const Word* interrupt, uint32_t interrupt_value, uint32_t* untold,
-                     Answer* answer, Received* received) {
+Failure await_answer(int channel, int64_t wake_at, const Word* interrupt, uint32_t interrupt_value,
+                     uint32_t* untold, Answer* answer, Received* received) {
   for (;;) {
     while (!readable(channel, kInterruptPollMs)) {
       if (interrupt->load(std::memory_order_acquire) != interrupt_value) return {EINTR, "recvmsg"};
+      if (monotonic_now() >= wake_at) return {ETIMEDOUT, "recvmsg"};
     }
     const Failure f = receive_answer(channel, untold, answer, sizeof *answer - 1, false, received);
     if (!f) break;
@@ -91,7 +94,8 @@ Failure await_answer(int channel, const Word* interrupt, uint32_t interrupt_valu
 
 /// The names of calls are literals elsewhere; this one came as text.
 const char* name_of_call(const char* text) {
-  for (const char* known : {"fork", "socketpair", "pidfd_open", "recvmsg", "getuid", "refused"}) {
+  for (const char* known :
+       {"fork", "socketpair", "pidfd_open", "epoll_create1", "epoll_ctl", "recvmsg", "getuid", "refused"}) {
     if (strncmp(known, text, sizeof ForkReply{}.syscall) == 0) return known;
   }
   return "fork";
@@ -99,7 +103,7 @@ const char* name_of_call(const char* text) {
 
 }  // namespace
 
-Failure fork_request(int channel, const SpawnRequest& request, const Word* interrupt,
+Failure fork_request(int channel, const SpawnRequest& request, int64_t wake_at, const Word* interrupt,
                      uint32_t interrupt_value, uint32_t* untold, ForkAnswer* out) {
   if (request.fd_count < 3 || request.fd_count + kStreamFds > kForkFdMax) return {EINVAL, "sendmsg"};
   Opened opened;
@@ -122,7 +126,7 @@ Failure fork_request(int channel, const SpawnRequest& request, const Word* inter
 
   Answer answer;
   Received received;
-  if (Failure f = await_answer(channel, interrupt, interrupt_value, untold, &answer, &received)) {
+  if (Failure f = await_answer(channel, wake_at, interrupt, interrupt_value, untold, &answer, &received)) {
     close_all(received.fds, received.fd_count);
     return f;
   }
@@ -160,12 +164,18 @@ Failure fork_ready(int channel, uint32_t* untold, bool* ready) {
   return failed.code == EAGAIN ? Failure{} : failed;
 }
 
-Failure fork_census(int channel, uint32_t* untold, uint32_t* pids, int max, int* count) {
+Failure fork_census(int channel, uint32_t* untold, int64_t wake_at, uint32_t* pids, int max, int* count) {
+  *count = 0;
   const ForkHeader header{kForkMagic, ForkKind::census, 0, 0};
   if (Failure f = datagram_send(channel, &header, sizeof header, nullptr, 0, true)) return f;
   Received received;
-  Failure failed =
-      receive_answer(channel, untold, pids, sizeof *pids * static_cast<size_t>(max), true, &received);
+  Failure failed;
+  do {
+    while (!readable(channel, kInterruptPollMs))
+      if (monotonic_now() >= wake_at) return {ETIMEDOUT, "recvmsg"};
+    const size_t size = sizeof *pids * static_cast<size_t>(max);
+    failed = receive_answer(channel, untold, pids, size, false, &received);
+  } while (failed.code == EAGAIN);
   close_all(received.fds, received.fd_count);
   if (!failed && received.size == 0) failed = {ECONNRESET, "recvmsg"};
   *count = failed ? 0 : static_cast<int>(received.size / static_cast<ssize_t>(sizeof *pids));
@@ -180,6 +190,16 @@ Failure process_reap_forked(int handle, int status, bool* ended, int32_t* exit_c
   if (told(status, 0, exit_code) || exit_recorded(handle, exit_code)) return {};
   told(status, kStatusWaitMs, exit_code);
   return {};
+}
+
+uint64_t privileges() {
+  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a, by words
+  const auto add = [&](uint64_t id) { hash = (hash ^ id) * 0x100000001b3; };
+  for (const uint64_t id : {getuid(), geteuid(), getgid(), getegid()}) add(id);
+  std::vector<gid_t> groups(static_cast<size_t>(std::max(0, getgroups(0, nullptr))));
+  groups.resize(static_cast<size_t>(std::max(0, getgroups(static_cast<int>(groups.size()), groups.data()))));
+  for (const gid_t group : groups) add(group);
+  return hash;
 }
 
 int current_umask() {

@@ -27,8 +27,8 @@ export interface Told {
 
 const attempts = 2;
 
-/** What the server of `generation` was told to load. */
-let told = { generation: 0, modules: new Set<string>() };
+/** What the server of `generation` was told to load, as far as we know; and what of it we have named ourselves. */
+let told = { generation: 0, modules: new Set<string>(), own: new Set<string>() };
 /** The variables it was started with. */
 let serverEnv: Record<string, string> = {};
 /** Set when the main module cannot be loaded by a server: it keeps something open, or starts threads. */
@@ -47,7 +47,7 @@ export function prepareToFork({ execArgv, env }: CheckedOptions): void {
 /** In a forked child, which has a channel to its server. */
 export function adoptServer(channel: number, modules: Iterable<string>): void {
   native.forkserverAdopt(channel);
-  told = { generation: native.forkserverGeneration(), modules: new Set(modules) };
+  told = { generation: native.forkserverGeneration(), modules: new Set(modules), own: new Set() };
 }
 
 export function surroundings(env: Record<string, string>, cwd: string | null, what: string): Surroundings {
@@ -69,13 +69,12 @@ function equal(a: Record<string, string>, b: Record<string, string>): boolean {
   return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
 }
 
-/** Whether a process of this kind would come at once. A server there is not is started, and told what to load. */
+/** Whether a process of this kind would come at once. A server there is not is started, and told what to load. Never waits. */
 export function serverIsReady(launch: Launch): boolean {
   let generation = 0;
   try {
     generation = serverGeneration();
-    tell(generation, launch);
-    return native.forkserverReady();
+    return tell(generation, launch, false) !== 'busy' && native.forkserverReady();
   } catch (error) {
     // The next start has another server; what keeps one from being started keeps this process, too, and is its error.
     if (isGone(error)) native.forkserverDrop(generation);
@@ -94,19 +93,23 @@ export function forkProcess(
     let generation = 0;
     try {
       generation = serverGeneration();
-      const main = tell(generation, launch);
+      const main = tell(generation, launch, true) === 'main';
       const doorbell = native.bellCreate();
       const answer = native.childFork(
         [...stdio, letter, doorbell, parent, ending],
         detached,
         doorbell,
         !detached,
+        patient,
       );
       if (typeof answer !== 'string') return answer;
       // It will never fork again; the next start has another one try.
       native.forkserverDrop(generation);
-      if (!main) throw new ProcessError('ERR_MP_PRELOAD', `${what}: ${answer}`);
-      mainUnfit = true;
+      // What others have named, who share the server, is no error of ours: a new one has not loaded it.
+      const isOurs = attempt >= attempts || [...told.own].some((module) => answer.includes(module));
+      if (isOurs && !main) throw new ProcessError('ERR_MP_PRELOAD', `${what}: ${answer}`);
+      if (isOurs) mainUnfit = true;
+      else if (!patient) return null;
     } catch (error) {
       if (!isGone(error)) throw error;
       native.forkserverDrop(generation);
@@ -123,8 +126,11 @@ function isGone(error: unknown): boolean {
   return goneBy.has((error as { errno?: string }).errno ?? '');
 }
 
-/** How a channel says that its server is gone, that it serves another user than we are by now, or that we left it. */
-const goneBy = new Set(['EPIPE', 'ECONNRESET', 'EPERM', 'EPROTO', 'EINTR']);
+/**
+ * How a channel says that its server is gone, that it serves another user than we are by now (or one who may do more), that
+ * it has no time, or that we left it.
+ */
+const goneBy = new Set(['EPIPE', 'ECONNRESET', 'EPERM', 'EPROTO', 'ETIMEDOUT', 'EINTR']);
 
 function notToBeHad(what: string, cause: unknown): ProcessError {
   return new ProcessError(
@@ -149,22 +155,27 @@ function serverGeneration(): number {
   if (id !== null) collectLater(id);
   serverEnv = env;
   const started = native.forkserverGeneration();
-  load(started, [...forkserverPreload()], null);
+  load(started, [...forkserverPreload()], null, false);
   return started;
 }
 
-/** Has it load what this start needs. Whether the main module is among what it has loaded for its own sake. */
-function tell(generation: number, { target, job }: Launch): boolean {
-  if (generation !== told.generation) load(generation, [...forkserverPreload()], null);
+/**
+ * Has it load what this start needs. 'main': the main module is among what it has loaded for its own sake. 'busy': another
+ * thread waits for an answer, which only who may `wait` does too.
+ */
+function tell(generation: number, { target, job }: Launch, wait: boolean): 'main' | 'told' | 'busy' {
+  if (generation !== told.generation && !load(generation, [...forkserverPreload()], null, wait))
+    return 'busy';
   const missing = forkserverPreload().filter((module) => !told.modules.has(module));
   const main = mainUnfit ? null : mainModule();
   const wantsMain = main !== null && (target?.module === main || job?.module === main);
   if (wantsMain && !told.modules.has(main)) missing.push(main);
-  if (missing.length > 0) load(generation, missing, wantsMain ? main : null);
-  return main !== null && told.modules.has(main) && !forkserverPreload().includes(main);
+  if (missing.length > 0 && !load(generation, missing, wantsMain ? main : null, wait)) return 'busy';
+  return main !== null && told.modules.has(main) && !forkserverPreload().includes(main) ? 'main' : 'told';
 }
 
-function load(generation: number, modules: string[], main: string | null): void {
+/** False: it was not told, because another thread waits for an answer. */
+function load(generation: number, modules: string[], main: string | null, wait: boolean): boolean {
   const message: Told = {
     argv: [process.execPath, entryPath, ...inheritedArgv()],
     execArgv: inheritedExecArgv(),
@@ -174,12 +185,16 @@ function load(generation: number, modules: string[], main: string | null): void 
   const file = native.fileCreate('multiproc-preload');
   try {
     native.fileWrite(file, Buffer.from(JSON.stringify(message)), 0);
-    native.forkserverTell([file, 1, 2]);
+    if (!native.forkserverTell([file, 1, 2], wait)) return false;
   } finally {
     native.fdClose(file);
   }
-  if (told.generation !== generation) told = { generation, modules: new Set() };
-  for (const module of modules) told.modules.add(module);
+  if (told.generation !== generation) told = { generation, modules: new Set(), own: new Set() };
+  for (const module of modules) {
+    told.modules.add(module);
+    told.own.add(module);
+  }
+  return true;
 }
 
 /** The other end of it. Null if that is no message: whoever has a channel can send what it likes. */

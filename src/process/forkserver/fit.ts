@@ -49,11 +49,14 @@ function nameOf(thread: string): string {
   }
 }
 
-/** But for those that the server itself has: its channels, which come and go with its users, and stay with it. */
+/**
+ * But for those that the server itself has: its channels, which come and go with its users, and stay with it; and the
+ * standard streams, which it has from them while it loads.
+ */
 function sockets(): string[] {
   const own = new Set(native.forkserverFds());
   return readdirSync('/proc/self/fd').flatMap((fd) => {
-    if (own.has(Number(fd))) return [];
+    if (Number(fd) <= 2 || own.has(Number(fd))) return [];
     try {
       const target = readlinkSync(`/proc/self/fd/${fd}`);
       return target.startsWith('socket:') ? [target] : [];

@@ -60,6 +60,8 @@ let tidiedAt = -1;
 
 /** Undoes what is only meant for the time while modules are loaded. */
 let endLoading = (): void => {};
+/** The modules that were named last. */
+let lastNamed: string[] = [];
 /** Ends the watch over a busy event loop. */
 let endWatch = (): void => {};
 
@@ -67,6 +69,7 @@ let endWatch = (): void => {};
 function quiet(): void {
   endLoading();
   endWatch();
+  refuseUnfit();
   if (tidiedAt < loaded.size) tidyHeap();
   tidiedAt = loaded.size;
   act(native.forkServe(serverFd.channel, refusal, true));
@@ -93,40 +96,58 @@ async function load([file, output, errors, ...others]: number[]): Promise<void> 
     for (const fd of [output, errors]) if (fd !== undefined) native.fdClose(fd);
     return;
   }
+  endWatch();
   native.forkserverWatch(true);
+  const { main, modules } = told;
+  lastNamed = modules;
   const giveBack = holdStreams(output, errors);
   process.argv.splice(0, Infinity, ...told.argv);
   process.execArgv = told.execArgv;
   const failed = (error: unknown): void => {
-    refusal ??= `a module fails while the forkserver preloads it: ${inspect(error)}`;
+    refusal ??= `a module fails while the forkserver preloads ${modules.join(', ')}: ${inspect(error)}`;
+  };
+  const ended = (code: number): void => {
+    process.stderr.write(
+      `${modules.join(', ')}: ends the forkserver that preloads it, with exit code ${code}\n`,
+    );
   };
   process.on('uncaughtException', failed);
+  process.on('exit', ended);
   const forget = keepListeners();
+  // When the event loop has run empty, or is found to be kept busy: what a module does a moment later is still its loading.
   endLoading = (): void => {
     endLoading = (): void => {};
     forget();
     process.off('uncaughtException', failed);
+    process.off('exit', ended);
     giveBack();
+    takeVariables(variables);
+    process.exitCode = undefined;
+    native.forkserverWatch(false);
   };
-  const isLoaded = watchForHeld(told.main);
-  for (const url of told.modules) {
+  const isLoaded = watchForHeld(main);
+  for (const url of modules) {
     if (loaded.has(url)) continue;
     loaded.add(url);
     try {
       await whileImporting(url, () => preloadModule(url));
     } catch (error) {
       // The main module's own error is the child's, which imports it, too.
-      if (url !== told.main) refusal ??= `${url} cannot be preloaded by the forkserver: ${inspect(error)}`;
+      if (url !== main) refusal ??= `${url} cannot be preloaded by the forkserver: ${inspect(error)}`;
     }
   }
   // The console looks at its stream once more when it has written.
   await new Promise(setImmediate);
-  endLoading();
-  takeVariables(variables);
-  isLoaded(told.modules);
+  // Known by now, it need not be waited for.
   native.forkserverWatch(false);
+  refuseUnfit();
+  native.forkserverWatch(true);
+  isLoaded();
+}
+
+function refuseUnfit(): void {
   const unfit = unfitBecause(before);
-  if (unfit !== null) refusal ??= cannotFork(told.modules, unfit);
+  if (unfit !== null) refusal ??= cannotFork(lastNamed, unfit);
 }
 
 function cannotFork(modules: string[], why: string): string {
@@ -134,23 +155,24 @@ function cannotFork(modules: string[], why: string): string {
   return `the forkserver cannot fork${after}: ${why}. Load that in the child, or use start method spawn`;
 }
 
-/** While something keeps the event loop busy, whoever asks is told so. Returns what says that modules are loaded. */
-function watchForHeld(main: string | null): (modules: string[]) => void {
-  let done: string[] | null = null;
+/** While something keeps the event loop busy, whoever asks is told so. Returns what says that the modules are loaded. */
+function watchForHeld(main: string | null): () => void {
+  let done = false;
   let began = performance.now();
   const timer = setInterval(() => {
     // A module may take its time; but nobody waits for a main module that never settles.
-    if (done === null && main === null) return;
+    if (!done && main === null) return;
     if (performance.now() - began < settleMs) return;
-    const text = cannotFork(done ?? [main!], `the event loop is kept busy (${openResources()})`);
+    const text = cannotFork(done ? lastNamed : [main!], `the event loop is kept busy (${openResources()})`);
+    endLoading();
     act(native.forkServe(serverFd.channel, refusal ?? text, false));
   }, askAgainMs);
   timer.unref();
   endWatch = (): void => {
     clearInterval(timer);
   };
-  return (modules) => {
-    done = modules;
+  return () => {
+    done = true;
     began = performance.now();
   };
 }
