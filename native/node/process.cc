@@ -57,10 +57,10 @@ napi_value child_dispatch(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/// childSpawn(file, argv, envp, cwd, fds, newSession, doorbell, endsWithUs): { id, pid }. Takes over the
+/// childSpawn(file, argv, envp, cwd, fds, newSession, doorbell, endsWithUs, hideWindow): { id, pid }. Takes over the
 /// doorbell.
 napi_value child_spawn(napi_env env, napi_callback_info info) {
-  Args<8> args(env, info);
+  Args<9> args(env, info);
   const std::string file = to_text(env, args[0]);
   const TextList argv(env, args[1]), envp(env, args[2]);
   const bool has_cwd = !is_null(env, args[3]);
@@ -76,6 +76,7 @@ napi_value child_spawn(napi_env env, napi_callback_info info) {
       static_cast<int>(fds.size()),
       to_bool(env, args[5]),
       to_bool(env, args[7]) ? platform::OurEnd::kills : platform::OurEnd::nothing,
+      to_bool(env, args[8]),
   };
   platform::Spawned spawned;
   if (Failure f = platform::process_spawn(request, &spawned)) {
@@ -226,6 +227,18 @@ napi_value process_start(napi_env env, napi_callback_info info) {
   return string(env, std::to_string(platform::process_start_time(to_uint32(env, args[0]))).c_str());
 }
 
+/// processChildren(pid): pids of the processes that it has started.
+napi_value process_children(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  std::vector<uint32_t> children;
+  platform::process_children(to_uint32(env, args[0]), &children);
+  napi_value list;
+  napi_create_array(env, &list);
+  uint32_t at = 0;
+  for (const uint32_t pid : children) napi_set_element(env, list, at++, uint32(env, pid));
+  return list;
+}
+
 }  // namespace
 
 napi_value started(napi_env env, uint32_t id, uint32_t pid) {
@@ -267,6 +280,7 @@ void init_process(napi_env env, napi_value exports) {
   add_function(env, exports, "processEnding", process_ending);
   add_function(env, exports, "processFollow", process_follow);
   add_function(env, exports, "processStart", process_start);
+  add_function(env, exports, "processChildren", process_children);
   init_files(env, exports);
   init_fork(env, exports, children);
   init_fork_request(env, exports, children);

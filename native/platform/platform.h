@@ -211,6 +211,7 @@ struct SpawnRequest {
   int fd_count;
   bool new_session;  // detached from the parent's terminal and process group
   OurEnd our_end = OurEnd::nothing;
+  bool hide_window = false;  // no console window (Windows)
 };
 struct Spawned {
   uint32_t pid;
@@ -227,6 +228,8 @@ Failure process_reap(int handle, bool* ended, int32_t* exit_code);
 bool process_wait(int handle, int64_t wake_at, const Word* interrupt, uint32_t interrupt_value);
 /// Which of these processes have ended, with one call to the system: ended[i] is that of handles[i]. Allocates.
 void processes_ended(const int* handles, int count, bool* ended);
+/// The processes that this one has started, as the system knows it (Windows). Allocates.
+void process_children(uint32_t pid, std::vector<uint32_t>* children);
 /// A handle of this very process, to be inherited by children that must not outlive it.
 Failure process_self_handle(int* handle);
 /// Rings when this process is about to end because of its parent's end: for its children. Never closed.
@@ -376,10 +379,28 @@ SocketWait socket_wait(int fd, bool to_send, int64_t wake_at, const Word* interr
 
 // ---- Descriptors and signals -----------------------------------------------------------------------------------------
 
+/// The number of a descriptor of libuv's, by what uv_get_osfhandle() says of it: the same where descriptors are the system's.
+int descriptor_of(intptr_t os_handle);
+/// Under which number other processes find a descriptor of ours (memory_open_of); see win32/win32.h.
+int descriptor_in_others(int fd);
+
 Failure doorbell_create(int* fd);  // an eventfd, close-on-exec, non-blocking
 void doorbell_ring(int fd);
 void doorbell_clear(int fd);
+/// Whether event loops watch descriptors themselves. Where they do not, a thread of the system's does, and calls.
+#ifdef _WIN32
+inline constexpr bool kLoopsPoll = false;
+#else
+inline constexpr bool kLoopsPoll = true;
+#endif
+/// Has `heard(argument)` called when a doorbell rings (each time, unless `once`) or a process has ended. Allocates.
+Failure listen_start(int fd, bool once, void (*heard)(void*), void* argument, void** listening);
+/// No more calls: waits for one that is under way.
+void listen_stop(void* listening);
 Failure pipe_create(int* read_end, int* write_end);
+inline constexpr size_t kPipeNameMax = 64;
+/// A child's end of a pipe, and the name by which an event loop connects to the other end before the child starts (Windows).
+Failure pipe_offer(bool child_reads, int* child_end, char (&name)[kPipeNameMax]);
 Failure file_read_at(int fd, void* bytes, size_t size, size_t offset);  // all of it, or EIO
 Failure file_write_at(int fd, const void* bytes, size_t size, size_t offset);
 Failure file_resize(int fd, size_t size);
