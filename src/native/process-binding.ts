@@ -32,6 +32,7 @@ export interface ProcessBinding {
     newSession: boolean,
     doorbell: number,
     endsWithUs: boolean,
+    hideWindow: boolean,
   ): { id: number; pid: number };
   /** Collects the end; the exit code, or null while it runs. */
   childReap(id: number): number | null;
@@ -113,6 +114,8 @@ export interface ProcessBinding {
   processFollow(handle: number, ending: number, isChild: boolean): void;
   /** When a process started, as text; '0' if there is none. With its pid it names a process for good. */
   processStart(pid: number): string;
+  /** Windows: the processes that one has started. */
+  processChildren(pid: number): number[];
 
   fileCreate(label: string): number;
   fileRead(fd: number, into: Uint8Array, offset: number): void;
@@ -122,6 +125,10 @@ export interface ProcessBinding {
   bellCreate(): number;
   bellRing(fd: number): void;
   pipeCreate(): [readEnd: number, writeEnd: number];
+  /** Windows: a child's end of a pipe, and the name to connect to before the child starts. */
+  pipeOffer(childReads: boolean): [childEnd: number, name: string];
+  /** Windows: what the addon's functions call a descriptor of Node's; -1 if nothing is open there. */
+  fdOfNode(fd: number): number;
   fdClose(fd: number): void;
   /** Blocks until it takes bytes, or never will. */
   fdAwaitSpace(fd: number): void;
