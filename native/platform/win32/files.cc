@@ -42,7 +42,7 @@ Failure memory_file(const char*, int* fd) {
 
 Failure file_read_at(int fd, void* bytes, size_t size, size_t offset) {
   HANDLE file = handle_of(fd);
-  if (GetFileType(file) != FILE_TYPE_DISK) return section_read(file, bytes, size, offset);
+  if (front_of(file) != nullptr) return section_read(file, bytes, size, offset);
   auto* to = static_cast<unsigned char*>(bytes);
   while (size > 0) {
     OVERLAPPED at = place_of(offset);
@@ -83,7 +83,10 @@ Failure file_resize(int fd, size_t size) {
 
 Failure memory_size(int fd, size_t* size) {
   HANDLE file = handle_of(fd);
-  if (GetFileType(file) != FILE_TYPE_DISK) return section_size(file, size);
+  if (const Front* front = front_of(file)) {
+    *size = front->size;
+    return {};
+  }
   LARGE_INTEGER bytes;
   if (!GetFileSizeEx(file, &bytes)) return failed_call("GetFileSizeEx");
   *size = static_cast<size_t>(bytes.QuadPart);

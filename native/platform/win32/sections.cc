@@ -1,6 +1,5 @@
 #include "platform/win32/sections.h"
 
-#include <errno.h>
 #include <string.h>
 
 namespace mp::platform {
@@ -57,13 +56,6 @@ Front* front_of(HANDLE section) {
     return nullptr;
   }
   return fronts[front_count++] = front;
-}
-
-Failure section_size(HANDLE section, size_t* size) {
-  const Front* front = front_of(section);
-  if (front == nullptr) return {EBADF, "MapViewOfFile"};
-  *size = front->size;
-  return {};
 }
 
 Failure section_read(HANDLE section, void* bytes, size_t size, size_t offset) {

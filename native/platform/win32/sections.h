@@ -27,10 +27,10 @@ struct Front {
 };
 static_assert(sizeof(Front) <= kFrontBytes);
 
-/// The front of a section of ours, mapped once per process and kept; null: it is none.
+/// The front of a section of ours, mapped once per process and kept; null: it is none. (Not asked by GetFileType: Wine takes
+/// sections for files.)
 Front* front_of(HANDLE section);
 Failure section_read(HANDLE section, void* bytes, size_t size, size_t offset);
-Failure section_size(HANDLE section, size_t* size);
 
 /// A view of a section. Its front is mapped as long as this process lives.
 struct Mapping {
