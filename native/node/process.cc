@@ -239,6 +239,9 @@ napi_value process_children(napi_env env, napi_callback_info info) {
   return list;
 }
 
+/// handleCount(): see platform::handle_count.
+napi_value handle_count(napi_env env, napi_callback_info) { return uint32(env, platform::handle_count()); }
+
 }  // namespace
 
 napi_value started(napi_env env, uint32_t id, uint32_t pid) {
@@ -281,6 +284,7 @@ void init_process(napi_env env, napi_value exports) {
   add_function(env, exports, "processFollow", process_follow);
   add_function(env, exports, "processStart", process_start);
   add_function(env, exports, "processChildren", process_children);
+  add_function(env, exports, "handleCount", handle_count);
   init_files(env, exports);
   init_fork(env, exports, children);
   init_fork_request(env, exports, children);

@@ -329,6 +329,8 @@ bool threads_rest();
 Failure process_exec(const char* file, char* const* argv, char* const* envp);
 /// The names of this process's threads, one per line. Returns their number.
 int thread_names(char* names, size_t size);
+/// How many handles this process has open (Windows; else 0): for tests of leaks.
+uint32_t handle_count();
 /// Random bytes of the kernel's own.
 Failure random_bytes(void* bytes, size_t size);
 /// Ends this process at once, without what C libraries and runtimes do at exit.

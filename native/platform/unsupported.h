@@ -75,6 +75,7 @@ Failure process_ending(int*) { return kUnsupported; }
 Failure follow_parent(int, int, bool) { return kUnsupported; }
 void process_children(uint32_t, std::vector<uint32_t>*) {}
 
+uint32_t handle_count() { return 0; }
 Failure random_bytes(void*, size_t) { return kUnsupported; }
 [[noreturn]] void process_exit_now(int32_t code) { exit(code); }
 

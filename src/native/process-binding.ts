@@ -116,6 +116,8 @@ export interface ProcessBinding {
   processStart(pid: number): string;
   /** Windows: the processes that one has started. */
   processChildren(pid: number): number[];
+  /** Windows: how many handles this process has open. */
+  handleCount(): number;
 
   fileCreate(label: string): number;
   fileRead(fd: number, into: Uint8Array, offset: number): void;

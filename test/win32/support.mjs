@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { test as nodeTest } from 'node:test';
 import * as mp from '../../lib/index.js';
 
 export { assert, mp };
 /** A test that does not end fails; a thread that is blocked is ended, with the file, by scripts/test-wine.mjs. */
 export const test = (name, body) => nodeTest(name, { timeout: 30_000 }, body);
+
+const native = createRequire(import.meta.url)('../../prebuilds/win32-x64/multiproc.node');
+/** Of this process, as the system counts them. */
+export const { handleCount } = native;
 
 /** Whether a process runs; a pid that is somebody else's by now would say so, too. */
 export function runs(pid) {

@@ -20,6 +20,11 @@ Failure random_bytes(void* bytes, size_t size) {
   return {};
 }
 
+uint32_t handle_count() {
+  DWORD count = 0;
+  return GetProcessHandleCount(GetCurrentProcess(), &count) ? count : 0;
+}
+
 void process_exit_now(int32_t code) {
   TerminateProcess(GetCurrentProcess(), static_cast<UINT>(code));
   for (;;) Sleep(INFINITE);
