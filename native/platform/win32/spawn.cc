@@ -80,17 +80,22 @@ class Attributes {
   ~Attributes() {
     if (list_ != nullptr) DeleteProcThreadAttributeList(list_);
   }
-  Failure make(std::vector<HANDLE>* handles) {
+  /// What is pointed to must live as long. `job` may be null.
+  Failure make(std::vector<HANDLE>* handles, HANDLE* job) {
     SIZE_T size = 0;
-    InitializeProcThreadAttributeList(nullptr, 1, 0, &size);
+    InitializeProcThreadAttributeList(nullptr, 2, 0, &size);
     memory_.resize(size);
     auto* list = reinterpret_cast<LPPROC_THREAD_ATTRIBUTE_LIST>(memory_.data());
-    if (!InitializeProcThreadAttributeList(list, 1, 0, &size))
+    if (!InitializeProcThreadAttributeList(list, 2, 0, &size))
       return failed_call("InitializeProcThreadAttributeList");
     list_ = list;
     if (!UpdateProcThreadAttribute(list_, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, handles->data(),
                                    handles->size() * sizeof(HANDLE), nullptr, nullptr))
       return failed_call("UpdateProcThreadAttribute");
+    // Born in it: should we die in between, there would be a process that never ran and that nobody ends. Where the system
+    // does not know that (Wine), it is put there as soon as it exists.
+    if (*job != nullptr)
+      UpdateProcThreadAttribute(list_, 0, PROC_THREAD_ATTRIBUTE_JOB_LIST, job, sizeof *job, nullptr, nullptr);
     return {};
   }
   LPPROC_THREAD_ATTRIBUTE_LIST list() const { return list_; }
@@ -127,7 +132,8 @@ Failure process_spawn(const SpawnRequest& request, Spawned* out) {
   for (int i = 0; i < request.fd_count; i++)
     if (Failure f = gifts.add(request.fds[i])) return f;
   Attributes attributes;
-  if (Failure f = attributes.make(&gifts.handles)) return f;
+  HANDLE job = request.our_end == OurEnd::nothing ? nullptr : children_job();
+  if (Failure f = attributes.make(&gifts.handles, &job)) return f;
   std::vector<BYTE> block = block_of(gifts.handles);
   const std::wstring file = wide(request.file), directory = wide(request.cwd == nullptr ? "" : request.cwd);
   std::wstring line = command_line(request.argv), variables = environment_block(request.envp);
@@ -143,7 +149,7 @@ Failure process_spawn(const SpawnRequest& request, Spawned* out) {
     info.StartupInfo.hStdOutput = gifts.handles[1];
     info.StartupInfo.hStdError = gifts.handles[2];
   }
-  // Suspended: in its job before its first instruction.
+  // Suspended: in its job before its first instruction, also where it is not born in it.
   DWORD flags = CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT | CREATE_SUSPENDED;
   if (request.new_session) flags |= DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP;
   if (request.hide_window) {
@@ -155,8 +161,10 @@ Failure process_spawn(const SpawnRequest& request, Spawned* out) {
   if (!CreateProcessW(file.c_str(), line.data(), nullptr, nullptr, TRUE, flags, variables.data(),
                       directory.empty() ? nullptr : directory.c_str(), &info.StartupInfo, &made))
     return why_not(directory);
-  // Where that fails the child's own thread watches its parent all the same, once it has come so far.
-  if (request.our_end != OurEnd::nothing) AssignProcessToJobObject(children_job(), made.hProcess);
+  // Should that fail the child's own thread watches its parent all the same, once it has come so far.
+  BOOL born_there = FALSE;
+  if (job != nullptr && !(IsProcessInJob(made.hProcess, job, &born_there) && born_there))
+    AssignProcessToJobObject(job, made.hProcess);
   ResumeThread(made.hThread);
   CloseHandle(made.hThread);
   *out = {made.dwProcessId, number_of(made.hProcess)};
