@@ -12,7 +12,7 @@ struct Entry {
 constexpr uint32_t kEntries = 1024;
 
 SRWLOCK lock = SRWLOCK_INIT;
-Entry entries[kEntries];  // by pid, under the lock
+Entry entries[kEntries];  // by pid, under the lock. A handle here keeps the pid from being given to another process
 
 Peer opened(uint32_t pid, uint64_t started) {
   HANDLE process = OpenProcess(SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid);
@@ -31,9 +31,16 @@ Peer peer_hold(uint32_t pid, uint64_t started) {
   const int at = static_cast<int>(pid / 4 % kEntries);
   Entry& e = entries[at];
   if (e.process != nullptr && e.pid == pid && e.started == started && started != 0) {
-    if (WaitForSingleObject(e.process, 0) == WAIT_OBJECT_0) return {nullptr, true, -1};
-    e.users++;
-    return {e.process, false, at};
+    const bool ended = WaitForSingleObject(e.process, 0) == WAIT_OBJECT_0;
+    if (!ended) {
+      e.users++;
+      return {e.process, false, at};
+    }
+    if (e.users == 0) {
+      CloseHandle(e.process);
+      e = {};
+    }
+    return {nullptr, true, -1};
   }
   const Peer peer = opened(pid, started);
   if (peer.process == nullptr || started == 0 || e.users > 0) return peer;

@@ -72,6 +72,8 @@ HANDLE children_job() {
   return job;
 }
 
+constexpr DWORD_PTR kJobList = 0x2000d;  // PROC_THREAD_ATTRIBUTE_JOB_LIST: not every header has it
+
 /// What a process is told beside its command line.
 class Attributes {
  public:
@@ -95,7 +97,7 @@ class Attributes {
     // Born in it: should we die in between, there would be a process that never ran and that nobody ends. Where the system
     // does not know that (Wine), it is put there as soon as it exists.
     if (*job != nullptr)
-      UpdateProcThreadAttribute(list_, 0, PROC_THREAD_ATTRIBUTE_JOB_LIST, job, sizeof *job, nullptr, nullptr);
+      UpdateProcThreadAttribute(list_, 0, kJobList, job, sizeof *job, nullptr, nullptr);
     return {};
   }
   LPPROC_THREAD_ATTRIBUTE_LIST list() const { return list_; }
