@@ -18,7 +18,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { manifestFile, prebuilds, root, toolchain } from './prebuild/paths.mjs';
+import { manifestFile, prebuilds, root } from './prebuild/paths.mjs';
 import { sourceHash } from './prebuild/sources.mjs';
 import { obtain } from './prebuild/toolchain.mjs';
 

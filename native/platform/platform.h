@@ -1,6 +1,6 @@
 // Everything the project needs from an operating system, on one page.
 //
-// One folder per system implements it (linux/ complete; darwin/ and win32/ answer `unsupported`). No algorithm lives
+// One folder per system implements it (linux/ complete; win32/ all but names, forks and sockets; darwin/ nothing). No algorithm lives
 // behind this seam and no system header in front of it: core/ and node/ include this file and nothing lower.
 // Functions never throw, never allocate unless they say so, and translate errno where it happens.
 #pragma once

@@ -15,7 +15,10 @@ test('a killed process takes its busy child and grandchild with it, within a sec
   assert.equal(await top.join(), -9);
 });
 
-for (const [how, code] of [['exit', 7], ['throw', 1]]) {
+for (const [how, code] of [
+  ['exit', 7],
+  ['throw', 1],
+]) {
   test(`so does one that ends by itself (${how})`, async () => {
     const pids = new mp.Array('i', 3);
     pids[0] = -1;
@@ -34,7 +37,9 @@ test('children that have not come to their target yet end, too', async () => {
     const p = new mp.Process({ target: work.idle, stdio: 'ignore', execArgv: ['--import', 'data:text/javascript,for(;;);'] }).start();
     process.stdout.write(String(p.pid));
     setInterval(() => {}, 1000);`;
-  const parent = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const pid = await new Promise((resolve) => parent.stdout.once('data', (text) => resolve(Number(text))));
   assert.ok(runs(pid));
   parent.kill('SIGKILL');

@@ -45,7 +45,10 @@ test('Pipe: awaiting', async () => {
 test('Pool', async () => {
   const pool = new mp.Pool(2);
   try {
-    assert.deepEqual(await pool.map(work.slowSquare, [1, 2, 3, 4, 5, 6, 7, 8]), [1, 4, 9, 16, 25, 36, 49, 64]);
+    assert.deepEqual(
+      await pool.map(work.slowSquare, [1, 2, 3, 4, 5, 6, 7, 8]),
+      [1, 4, 9, 16, 25, 36, 49, 64],
+    );
     assert.equal(await pool.apply(work.slowSquare, [12]), 144);
   } finally {
     await pool.terminate();

@@ -3,13 +3,19 @@ import { tmpdir } from 'node:os';
 import * as work from './fixtures/work.mjs';
 import { assert, handleCount, mp, test, until } from './support.mjs';
 
-test("there is one start method, and it is the default", () => {
+test('there is one start method, and it is the default', () => {
   assert.deepEqual(mp.getAllStartMethods(), ['spawn']);
   assert.equal(mp.getStartMethod(), 'spawn');
 });
 
 test('arguments and results', async () => {
-  const given = [1, 'ä "q" \\ 😀', { a: [1n, new Date(0)], m: new Map([['k', new Set([1])]]) }, undefined, null];
+  const given = [
+    1,
+    'ä "q" \\ 😀',
+    { a: [1n, new Date(0)], m: new Map([['k', new Set([1])]]) },
+    undefined,
+    null,
+  ];
   assert.deepEqual(await mp.run(work.echo, ...given), given);
   const buffer = new Uint8Array(3 << 20).fill(7);
   assert.deepEqual((await mp.run(work.echo, buffer))[0], buffer);
@@ -26,7 +32,14 @@ test('an error has its class, its fields and the stack of the child', async () =
 });
 
 test('exit codes, those of this system, too', async () => {
-  for (const [code, told] of [[0, 0], [3, 3], [255, 255], [300, 300], [-1, 255], [70_000, 70_000]]) {
+  for (const [code, told] of [
+    [0, 0],
+    [3, 3],
+    [255, 255],
+    [300, 300],
+    [-1, 255],
+    [70_000, 70_000],
+  ]) {
     const p = new mp.Process(work.exitWith, code).start();
     assert.equal(await p.join(), told, `exit(${code})`);
     await assert.rejects(p.result(), { name: 'WorkerDiedError', exitCode: told, signal: null });
@@ -34,7 +47,11 @@ test('exit codes, those of this system, too', async () => {
 });
 
 test('terminate, kill and interrupt end at once, and the exit code says by what', async () => {
-  for (const [end, code] of [['terminate', -15], ['kill', -9], ['interrupt', -2]]) {
+  for (const [end, code] of [
+    ['terminate', -15],
+    ['kill', -9],
+    ['interrupt', -2],
+  ]) {
     const p = new mp.Process(work.idle).start();
     assert.equal(p.isAlive(), true);
     p[end]();
@@ -68,9 +85,9 @@ test('joinSync without the event loop', () => {
 
 test('the environment: given, non-ASCII, and names without case', async () => {
   const env = { ...process.env, Grüße: 'ÄÖÜ 😀', mp_case: 'lower' };
-  const found = await mp.run(work.surroundings, 'x').then(() =>
-    new mp.Process({ target: work.surroundings, args: ['GRÜSSE'], env }).start().result(),
-  );
+  const found = await mp
+    .run(work.surroundings, 'x')
+    .then(() => new mp.Process({ target: work.surroundings, args: ['GRÜSSE'], env }).start().result());
   assert.equal(found.value, undefined);
   const grüße = await new mp.Process({ target: work.surroundings, args: ['Grüße'], env }).start().result();
   assert.equal(grüße.value, 'ÄÖÜ 😀');
@@ -95,7 +112,9 @@ test('of variables that differ by case one arrives', async () => {
 });
 
 test('cwd, and one that is not there', async () => {
-  const { cwd } = await new mp.Process({ target: work.surroundings, args: ['x'], cwd: tmpdir() }).start().result();
+  const { cwd } = await new mp.Process({ target: work.surroundings, args: ['x'], cwd: tmpdir() })
+    .start()
+    .result();
   assert.equal(cwd.toLowerCase(), tmpdir().toLowerCase());
   const wrong = new mp.Process({ target: work.surroundings, args: ['x'], cwd: 'C:\\no\\such\\folder' });
   assert.throws(() => wrong.start(), { code: 'ERR_MP_START', errno: 'ENOENT', syscall: 'chdir' });
@@ -103,7 +122,12 @@ test('cwd, and one that is not there', async () => {
 
 test('execArgv: a loader of the program, and arguments with quotes, spaces and backslashes', async () => {
   const loader = new URL('./fixtures/loader.mjs', import.meta.url).href;
-  const odd = ['--title=a "quoted" title', '--title=back\\slash\\', '--title=\\"both\\\\" \\', '--title=a  b\t'];
+  const odd = [
+    '--title=a "quoted" title',
+    '--title=back\\slash\\',
+    '--title=\\"both\\\\" \\',
+    '--title=a  b\t',
+  ];
   const found = await new mp.Process({
     target: work.surroundings,
     args: ['x'],

@@ -6,7 +6,11 @@ import * as work from './fixtures/work.mjs';
 import { assert, mp, test, textOf } from './support.mjs';
 
 test('pipes: what is written arrives, on both streams', async () => {
-  const p = new mp.Process({ target: work.say, args: ['out ä\n', 'err ö\n'], stdio: ['ignore', 'pipe', 'pipe'] }).start();
+  const p = new mp.Process({
+    target: work.say,
+    args: ['out ä\n', 'err ö\n'],
+    stdio: ['ignore', 'pipe', 'pipe'],
+  }).start();
   const [out, err] = await Promise.all([textOf(p.stdout), textOf(p.stderr)]);
   assert.equal(out, 'out ä\n');
   assert.equal(err, 'err ö\n');
@@ -15,7 +19,11 @@ test('pipes: what is written arrives, on both streams', async () => {
 });
 
 test('pipes: 2 MB and an exit() at once', async () => {
-  const p = new mp.Process({ target: work.sayMuchAndExit, args: [2_000_000], stdio: ['ignore', 'pipe', 'inherit'] }).start();
+  const p = new mp.Process({
+    target: work.sayMuchAndExit,
+    args: [2_000_000],
+    stdio: ['ignore', 'pipe', 'inherit'],
+  }).start();
   assert.equal((await textOf(p.stdout)).length, 2_000_000);
   assert.equal(await p.join(), 3);
 });
@@ -39,7 +47,11 @@ test('ignore', async () => {
 test("a descriptor of Node's", async () => {
   const file = join(mkdtempSync(join(tmpdir(), 'multiproc-')), 'out.txt');
   const fd = openSync(file, 'w');
-  const p = new mp.Process({ target: work.say, args: ['into a file', 'x'], stdio: ['ignore', fd, 'ignore'] }).start();
+  const p = new mp.Process({
+    target: work.say,
+    args: ['into a file', 'x'],
+    stdio: ['ignore', fd, 'ignore'],
+  }).start();
   closeSync(fd);
   assert.equal(await p.join(), 0);
   assert.equal(readFileSync(file, 'utf8'), 'into a file');
@@ -52,14 +64,20 @@ test('inherit', async () => {
     import * as work from ${JSON.stringify(new URL('./fixtures/work.mjs', import.meta.url).href)};
     const p = new mp.Process({ target: work.say, args: ['from the child', 'its errors'], stdio: 'inherit' }).start();
     process.exitCode = await p.join();`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const [out, err] = await Promise.all([textOf(child.stdout), textOf(child.stderr)]);
   assert.equal(out, 'from the child');
   assert.match(err, /its errors/);
 });
 
 test('what nobody caught is printed under the name of the process', async () => {
-  const p = new mp.Process({ target: work.failDeeply, name: 'Fails', stdio: ['ignore', 'ignore', 'pipe'] }).start();
+  const p = new mp.Process({
+    target: work.failDeeply,
+    name: 'Fails',
+    stdio: ['ignore', 'ignore', 'pipe'],
+  }).start();
   p.result().catch(() => {});
   const err = await textOf(p.stderr);
   assert.match(err, /^Process Fails:\r?\nOdd: it was odd\r?\n.*failDeeply/s);

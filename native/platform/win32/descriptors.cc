@@ -41,9 +41,7 @@ std::atomic<HANDLE>* position(int fd) {
 
 }  // namespace
 
-size_t block_bytes(int count) {
-  return sizeof(int) + static_cast<size_t>(count) * (1 + sizeof(HANDLE));
-}
+size_t block_bytes(int count) { return sizeof(int) + static_cast<size_t>(count) * (1 + sizeof(HANDLE)); }
 
 HANDLE handle_of(int fd) {
   if (fd >= kFirstHandle) return reinterpret_cast<HANDLE>(static_cast<intptr_t>(fd - kFirstHandle) * 4);
@@ -57,9 +55,7 @@ int number_of(HANDLE handle) {
   return static_cast<int>(reinterpret_cast<intptr_t>(handle) / 4) + kFirstHandle;
 }
 
-int descriptor_of(intptr_t handle) {
-  return handle <= 0 ? -1 : number_of(reinterpret_cast<HANDLE>(handle));
-}
+int descriptor_of(intptr_t handle) { return handle <= 0 ? -1 : number_of(reinterpret_cast<HANDLE>(handle)); }
 
 int descriptor_in_others(int fd) {
   const HANDLE handle = handle_of(fd);

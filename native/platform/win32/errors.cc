@@ -53,9 +53,7 @@ int code_of(DWORD error) {
   return EIO;
 }
 
-const char* failure_text(int code) {
-  return code == ENOSYS ? "Not supported on Windows" : strerror(code);
-}
+const char* failure_text(int code) { return code == ENOSYS ? "Not supported on Windows" : strerror(code); }
 
 const char* failure_name(int code) {
   switch (code) {

@@ -3,7 +3,7 @@
 // A section is reserved as a whole and committed piece by piece: what memory_reserve commits is there for everybody. The rest
 // is committed by whoever touches it first: a handler of exceptions that is asked before all others does it, for addresses
 // in our own views only, and the instruction is done again. (On Wine a page that another process committed comes the same
-// way.) Windows takes no page of a section back while somebody has the section: discarded ones are zeroed and kept.
+// way.) Windows takes no page of a section back while somebody has the section.
 //
 // Prototype page table entries, 8 bytes a page, are made with the section: it is never larger than all memory and page files.
 #include <errno.h>
@@ -16,7 +16,6 @@ namespace {
 
 constexpr size_t kUnit = 65536;
 constexpr size_t kUncheckedBytes = size_t{1} << 20;
-constexpr size_t kZeroStep = size_t{64} << 20;
 
 /// Commits the unit around an address of ours.
 bool commit_around(void* address) {
@@ -55,20 +54,6 @@ void* view_of(HANDLE section, size_t offset, size_t size) {
                        static_cast<DWORD>(from), size);
 }
 
-Failure commit(HANDLE section, size_t offset, size_t size, bool zero) {
-  const size_t before = offset % kUnit;
-  void* view = view_of(section, offset - before, before + size);
-  if (view == nullptr) return failed_call("MapViewOfFile");
-  auto* at = static_cast<unsigned char*>(view) + before;
-  Failure failed;
-  if (VirtualAlloc(at, size, MEM_COMMIT, PAGE_READWRITE) == nullptr)
-    failed = failed_call("VirtualAlloc");
-  else if (zero)
-    memset(at, 0, size);
-  UnmapViewOfFile(view);
-  return failed;
-}
-
 }  // namespace
 
 bool memory_fits(size_t size) {
@@ -83,9 +68,8 @@ Failure memory_create(const char* label, size_t size, int* fd) {
   uint64_t id;
   if (Failure f = random_bytes(&id, sizeof id)) return f;
   const uint64_t bytes = uint64_t{kFrontBytes} + size;
-  HANDLE section =
-      CreateFileMappingW(INVALID_HANDLE_VALUE, nullptr, PAGE_READWRITE | SEC_RESERVE,
-                         static_cast<DWORD>(bytes >> 32), static_cast<DWORD>(bytes), nullptr);
+  HANDLE section = CreateFileMappingW(INVALID_HANDLE_VALUE, nullptr, PAGE_READWRITE | SEC_RESERVE,
+                                      static_cast<DWORD>(bytes >> 32), static_cast<DWORD>(bytes), nullptr);
   if (section == nullptr) return failed_call("CreateFileMappingW");
   void* view = MapViewOfFile(section, FILE_MAP_READ | FILE_MAP_WRITE, 0, 0, kFrontBytes);
   if (view == nullptr || VirtualAlloc(view, sizeof(Front), MEM_COMMIT, PAGE_READWRITE) == nullptr) {
@@ -130,17 +114,19 @@ void memory_unmap(void* base, size_t) {
 
 Failure memory_reserve(int fd, size_t offset, size_t size) {
   if (!memory_fits(size)) return {ENOMEM, "VirtualAlloc"};
-  return commit(handle_of(fd), offset, size, false);
+  const size_t before = offset % kUnit;
+  void* view = view_of(handle_of(fd), offset - before, before + size);
+  if (view == nullptr) return failed_call("MapViewOfFile");
+  Failure failed;
+  if (VirtualAlloc(static_cast<unsigned char*>(view) + before, size, MEM_COMMIT, PAGE_READWRITE) == nullptr)
+    failed = failed_call("VirtualAlloc");
+  UnmapViewOfFile(view);
+  return failed;
 }
 
-Failure memory_discard(int fd, size_t offset, size_t size) {
-  for (size_t done = 0; done < size;) {
-    const size_t step = size - done < kZeroStep ? size - done : kZeroStep;
-    if (Failure f = commit(handle_of(fd), offset + done, step, true)) return f;
-    done += step;
-  }
-  return {};
-}
+// Zeroing them would have all of them made first, also those that nobody ever touched. As it is, they stay with their spare
+// slot, and who makes a block there zeroes what it needs (core/blocks.cc, dirty).
+Failure memory_discard(int, size_t, size_t) { return {ENOSYS, "multiproc"}; }
 
 void memory_populate(void* at, size_t size) {
   Mapping m;
@@ -149,7 +135,8 @@ void memory_populate(void* at, size_t size) {
 
 Failure memory_open_of(uint32_t pid, int other, const char* label, int* fd) {
   constexpr Failure none{ENOENT, "DuplicateHandle"};
-  if (other < kFirstHandle) return none;  // what a process inherited has its other number outside: descriptor_in_others
+  if (other < kFirstHandle)
+    return none;  // what a process inherited has its other number outside: descriptor_in_others
   HANDLE process = OpenProcess(PROCESS_DUP_HANDLE, FALSE, pid);
   if (process == nullptr)
     return GetLastError() == ERROR_INVALID_PARAMETER ? none : failed_call("OpenProcess");

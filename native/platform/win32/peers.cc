@@ -12,7 +12,8 @@ struct Entry {
 constexpr uint32_t kEntries = 1024;
 
 SRWLOCK lock = SRWLOCK_INIT;
-Entry entries[kEntries];  // by pid, under the lock. A handle here keeps the pid from being given to another process
+Entry entries
+    [kEntries];  // by pid, under the lock. A handle here keeps the pid from being given to another process
 
 Peer opened(uint32_t pid, uint64_t started) {
   HANDLE process = OpenProcess(SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid);

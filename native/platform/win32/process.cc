@@ -128,8 +128,7 @@ Failure process_ending(int* bell) {
 
 Failure follow_parent(int parent_handle, int parent_ending, bool) {
   auto* followed = new Followed{handle_of(parent_handle), handle_of(parent_ending)};
-  HANDLE thread =
-      CreateThread(nullptr, 65536, follow, followed, STACK_SIZE_PARAM_IS_A_RESERVATION, nullptr);
+  HANDLE thread = CreateThread(nullptr, 65536, follow, followed, STACK_SIZE_PARAM_IS_A_RESERVATION, nullptr);
   if (thread == nullptr) {
     delete followed;
     return failed_call("CreateThread");

@@ -52,7 +52,8 @@ std::vector<BYTE> block_of(const std::vector<HANDLE>& handles) {
                                             : type == FILE_TYPE_CHAR ? kDevice
                                                                      : 0));
     }
-    memcpy(flags + count + static_cast<size_t>(i) * sizeof(HANDLE), &handles[static_cast<size_t>(i)], sizeof(HANDLE));
+    memcpy(flags + count + static_cast<size_t>(i) * sizeof(HANDLE), &handles[static_cast<size_t>(i)],
+           sizeof(HANDLE));
   }
   return block;
 }
@@ -63,7 +64,8 @@ HANDLE children_job() {
   static HANDLE const job = [] {
     HANDLE made = CreateJobObjectW(nullptr, nullptr);
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {};
-    limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_BREAKAWAY_OK |
+    limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE |
+                                              JOB_OBJECT_LIMIT_BREAKAWAY_OK |
                                               JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK;
     if (made != nullptr)
       SetInformationJobObject(made, JobObjectExtendedLimitInformation, &limits, sizeof limits);
@@ -96,8 +98,7 @@ class Attributes {
       return failed_call("UpdateProcThreadAttribute");
     // Born in it: should we die in between, there would be a process that never ran and that nobody ends. Where the system
     // does not know that (Wine), it is put there as soon as it exists.
-    if (*job != nullptr)
-      UpdateProcThreadAttribute(list_, 0, kJobList, job, sizeof *job, nullptr, nullptr);
+    if (*job != nullptr) UpdateProcThreadAttribute(list_, 0, kJobList, job, sizeof *job, nullptr, nullptr);
     return {};
   }
   LPPROC_THREAD_ATTRIBUTE_LIST list() const { return list_; }

@@ -9,9 +9,9 @@ namespace mp::platform {
 namespace {
 
 /// What Node's child_process gives every child, too: without SYSTEMROOT a program cannot even load its libraries.
-constexpr const wchar_t* kRequired[] = {L"HOMEDRIVE", L"HOMEPATH",   L"LOGONSERVER", L"PATH",
-                                        L"SYSTEMDRIVE", L"SYSTEMROOT", L"TEMP",        L"USERDOMAIN",
-                                        L"USERNAME",  L"USERPROFILE", L"WINDIR"};
+constexpr const wchar_t* kRequired[] = {L"HOMEDRIVE",   L"HOMEPATH",    L"LOGONSERVER", L"PATH",
+                                        L"SYSTEMDRIVE", L"SYSTEMROOT",  L"TEMP",        L"USERDOMAIN",
+                                        L"USERNAME",    L"USERPROFILE", L"WINDIR"};
 
 /// Inside quotes a backslash is itself, unless a quote comes behind it, or the closing quote.
 void append_quoted(std::wstring* line, const std::wstring& argument) {
