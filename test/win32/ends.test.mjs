@@ -77,3 +77,25 @@ test('parentProcess().joinSync() returns with the end of the parent', async () =
   p.kill();
   await p.join();
 });
+
+test('children of a worker thread end with it', async () => {
+  const { Worker } = await import('node:worker_threads');
+  const source = `
+    const { workerData, parentPort } = require('node:worker_threads');
+    Promise.all([import(workerData.lib), import(workerData.work)]).then(([mp, work]) => {
+      const p = new mp.Process(work.idle).start();
+      parentPort.postMessage(p.pid);
+      setInterval(() => {}, 1000);
+    });`;
+  const worker = new Worker(source, {
+    eval: true,
+    workerData: {
+      lib: new URL('../../lib/index.js', import.meta.url).href,
+      work: new URL('./fixtures/work.mjs', import.meta.url).href,
+    },
+  });
+  const pid = await new Promise((resolve) => worker.once('message', resolve));
+  assert.ok(runs(pid));
+  await worker.terminate();
+  assert.ok(await until(() => !runs(pid), 1000));
+});

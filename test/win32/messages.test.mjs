@@ -64,3 +64,22 @@ test('Pool: a worker that dies costs its own task only', async () => {
     await pool.terminate();
   }
 });
+
+test('ThreadPool', async () => {
+  const pool = new mp.ThreadPool(2);
+  try {
+    assert.deepEqual(await pool.map(work.slowSquare, [1, 2, 3]), [1, 4, 9]);
+  } finally {
+    await pool.terminate();
+  }
+});
+
+test('shared objects travel through a queue', async () => {
+  const [to, from] = [new mp.Queue(), new mp.Queue()];
+  const p = mp.run(work.countForQueue, to, from);
+  const value = new mp.Value('i', 41);
+  await to.put({ value });
+  assert.equal(await from.get({ timeout: 10_000 }), 'done');
+  assert.equal(value.value, 42);
+  await p;
+});

@@ -27,6 +27,11 @@ test('named objects', async () => {
     () => new mp.SharedMemory({ name: 'mp-none', create: true, size: 10 }),
     () => new mp.Lock({ name: 'mp-none' }),
     () => mp.SharedArray.list(),
+    () => new mp.ShareableList([1], { name: 'mp-none' }),
   ];
+  await assert.rejects(async () => mp.locks.request('mp-none', () => {}), {
+    ...unsupported,
+    message: /Windows/,
+  });
   for (const make of named) assert.throws(make, { ...unsupported, message: /Windows/ }, String(make));
 });

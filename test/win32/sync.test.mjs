@@ -146,3 +146,40 @@ test('Condition', async () => {
   assert.deepEqual(await Promise.all(all), [true, true, true]);
   assert.equal(taken.value, 3);
 });
+
+for (const answer of ['answerLate', 'answerLateAwaiting']) {
+  test(`who sleeps is woken, not left to the ceiling of waits (${answer})`, async () => {
+    const [asked, answered] = [new mp.Semaphore(0), new mp.Semaphore(0)];
+    const rounds = 40;
+    const p = mp.run(work[answer], asked, answered, rounds);
+    asked.release();
+    answered.acquireSync({ timeout: 10_000 });
+    const started = performance.now();
+    for (let i = 1; i < rounds; i++) {
+      asked.release();
+      if (i % 2 === 0) answered.acquireSync({ timeout: 10_000 });
+      else await answered.acquire({ timeout: 10_000 });
+    }
+    const each = (performance.now() - started) / (rounds - 1);
+    await p;
+    assert.ok(each < 60, `${each} ms each`);
+  });
+}
+
+test('a killed owner wakes a sleeper at once, not by the ceiling', async () => {
+  let slowest = 0;
+  for (let i = 0; i < 5; i++) {
+    const lock = new mp.Lock();
+    const held = new mp.Event();
+    const owner = new mp.Process(work.holdForEver, lock, held).start();
+    await held.wait({ timeout: 10_000 });
+    const waiting = lock.acquire({ timeout: 10_000 });
+    await new Promise((resolve) => setTimeout(resolve, 30 + 40 * i));
+    const killed = performance.now();
+    owner.kill();
+    (await waiting).release();
+    slowest = Math.max(slowest, performance.now() - killed);
+    await owner.join();
+  }
+  assert.ok(slowest < 100, `${slowest} ms`);
+});
