@@ -188,4 +188,4 @@ test('50 processes one after another leave no handles', async () => {
   }
   const few = await until(() => handleCount() <= before + 5, 2000);
   assert.ok(few, `${before} handles before, ${handleCount()} after`);
-});
+}, 120_000);

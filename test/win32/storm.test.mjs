@@ -36,4 +36,4 @@ test('40 kills of processes at work on a lock and a queue', async () => {
   while (queue.tryGet() !== null);
   queue.putSync('still works');
   assert.equal(queue.getSync({ timeout: 1000 }), 'still works');
-});
+}, 120_000);
