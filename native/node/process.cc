@@ -221,6 +221,13 @@ napi_value process_follow(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/// processListens(yes): see platform::listens_for_interrupts.
+napi_value process_listens(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  platform::listens_for_interrupts(to_bool(env, args[0]));
+  return nullptr;
+}
+
 /// processStart(pid): when it started, as text (the number is 64 bits wide); '0' if there is none.
 napi_value process_start(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
@@ -282,6 +289,7 @@ void init_process(napi_env env, napi_value exports) {
   add_function(env, exports, "processSelf", process_self);
   add_function(env, exports, "processEnding", process_ending);
   add_function(env, exports, "processFollow", process_follow);
+  add_function(env, exports, "processListens", process_listens);
   add_function(env, exports, "processStart", process_start);
   add_function(env, exports, "processChildren", process_children);
   add_function(env, exports, "handleCount", handle_count);

@@ -427,5 +427,7 @@ void interrupt_watch();
 /// From now on the SIGINT that a terminal sends to all processes of its foreground (Ctrl-C) does nothing here: it is for the
 /// parent to answer. One that a process sends keeps its default action. Until the program listens for it, or does no more.
 void leave_terminal_interrupts();
+/// Where the system cannot tell (Windows): whether the program listens for SIGINT now.
+void listens_for_interrupts(bool yes);
 
 }  // namespace mp::platform

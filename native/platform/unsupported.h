@@ -106,5 +106,6 @@ Word* interrupt_word() {
 }
 void interrupt_watch() {}
 void leave_terminal_interrupts() {}
+void listens_for_interrupts(bool) {}
 
 }  // namespace mp::platform

@@ -112,6 +112,8 @@ export interface ProcessBinding {
    * `isChild`: for the system, too; the child of a forkserver is the server's.
    */
   processFollow(handle: number, ending: number, isChild: boolean): void;
+  /** Windows: whether this program listens for SIGINT now, so that Ctrl-C is to be told. */
+  processListens(yes: boolean): void;
   /** When a process started, as text; '0' if there is none. With its pid it names a process for good. */
   processStart(pid: number): string;
   /** Windows: the processes that one has started. */

@@ -14,6 +14,11 @@ BOOL WINAPI count(DWORD event) {
   return FALSE;
 }
 
+std::atomic<bool> program_listens{false};
+
+/// Asked before libuv's handler, which was there first: TRUE is the end of it, FALSE leaves it to whoever listens.
+BOOL WINAPI leave(DWORD event) { return event == CTRL_C_EVENT && !program_listens.load(); }
+
 }  // namespace
 
 Word* interrupt_word() { return &interrupts; }
@@ -23,6 +28,8 @@ void interrupt_watch() {
   (void)set;
 }
 
-void leave_terminal_interrupts() {}
+void leave_terminal_interrupts() { SetConsoleCtrlHandler(leave, TRUE); }
+
+void listens_for_interrupts(bool yes) { program_listens.store(yes); }
 
 }  // namespace mp::platform
