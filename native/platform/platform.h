@@ -1,7 +1,7 @@
 // Everything the project needs from an operating system, on one page.
 //
-// One folder per system implements it (linux/ complete; win32/ all but names, forks and sockets; darwin/ nothing). No algorithm lives
-// behind this seam and no system header in front of it: core/ and node/ include this file and nothing lower.
+// One folder per system implements it (linux/ complete; win32/ all but names, forks and sockets; darwin/ nothing). No
+// algorithm lives behind this seam and no system header in front of it: core/ and node/ include this file and nothing lower.
 // Functions never throw, never allocate unless they say so, and translate errno where it happens.
 #pragma once
 
@@ -43,7 +43,8 @@ inline constexpr uint32_t kWatchMax = 128;
 
 /// Sleeps until one of `watches` is unparked or no longer has its value, or `wake_at` (monotonic) has come.
 /// May return early without cause: the caller looks at its words again. Works between processes.
-/// Where the kernel can watch one word only, watches[0] is that word and sleep is cut to 5 ms.
+/// Where the system cannot watch so many (old kernels one word, Windows 64 objects), it watches the first, watches[0] in any
+/// case, and sleep is cut to 5 ms.
 void park(const Watch* watches, uint32_t count, int64_t wake_at);
 /// Wakes up to `count` threads sleeping on `word`, in any process.
 void unpark(Word* word, uint32_t count);
