@@ -1,7 +1,10 @@
 // Processes: arguments, results, errors, ends.
+import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import common from './fixtures/common.cjs';
 import * as work from './fixtures/work.mjs';
-import { assert, handleCount, mp, test, until } from './support.mjs';
+import { assert, handleCount, mp, runs, test, textOf, until } from './support.mjs';
 
 test('there is one start method, and it is the default', () => {
   assert.deepEqual(mp.getAllStartMethods(), ['spawn']);
@@ -145,6 +148,20 @@ test('the arguments of the program, however odd', async () => {
   const found = await mp.run(work.surroundings, 'x');
   process.argv.splice(-odd.length);
   assert.deepEqual(found.argv.slice(-odd.length), odd);
+});
+
+test('a function of CommonJS', async () => {
+  assert.equal(await mp.run(common.triple, 14), 42);
+});
+
+test('functions of the main module, and a daemon that ends with the program', async () => {
+  const main = fileURLToPath(new URL('./fixtures/main.mjs', import.meta.url));
+  const program = spawn(process.execPath, [main], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = new Promise((resolve) => program.on('exit', resolve));
+  const [result, pid] = (await textOf(program.stdout)).trim().split(/\s+/);
+  assert.equal(result, '42');
+  assert.equal(await ended, 0);
+  assert.ok(await until(() => !runs(Number(pid)), 1000));
 });
 
 test('windowsHide', async () => {

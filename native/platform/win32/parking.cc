@@ -16,8 +16,8 @@
 // K1  The sleeper's 2 before 3 and the waker's change before b are sequentially consistent: either the sleeper sees the
 //     change, or the waker sees the bed taken; and what the waker then opens was made before the bed was taken.
 // K2  A bed is never less than those who sleep on its words. It may be more: neighbours of the same hash, sleepers that died.
-//     Then a release may be one too many, and somebody wakes early, which is allowed. Nobody opens for good: what nobody has
-//     open is gone, with what was released too often.
+//     Then a release may be one too many, and somebody wakes early, which is allowed. A semaphore that nobody has open any
+//     more is gone, with what was released too often.
 // K3  Who waits for a token's word waits on the process that has it as well: that wakes everybody, not one.
 //
 // Death    sleeper: its handles go, its bed stays taken (K2); a release that it was to have is lost to whoever slept beside
