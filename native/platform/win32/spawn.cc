@@ -84,7 +84,7 @@ class Attributes {
   ~Attributes() {
     if (list_ != nullptr) DeleteProcThreadAttributeList(list_);
   }
-  /// What is pointed to must live as long. `job` may be null.
+  /// What is pointed to must live as long. `job`: null or that of a child that is to be born in it.
   Failure make(std::vector<HANDLE>* handles, HANDLE* job) {
     SIZE_T size = 0;
     InitializeProcThreadAttributeList(nullptr, 2, 0, &size);
@@ -98,7 +98,7 @@ class Attributes {
       return failed_call("UpdateProcThreadAttribute");
     // Born in it: should we die in between, there would be a process that never ran and that nobody ends. Where the system
     // does not know that (Wine), it is put there as soon as it exists.
-    if (*job != nullptr) UpdateProcThreadAttribute(list_, 0, kJobList, job, sizeof *job, nullptr, nullptr);
+    if (job != nullptr) UpdateProcThreadAttribute(list_, 0, kJobList, job, sizeof *job, nullptr, nullptr);
     return {};
   }
   LPPROC_THREAD_ATTRIBUTE_LIST list() const { return list_; }
@@ -134,16 +134,16 @@ Failure process_spawn(const SpawnRequest& request, Spawned* out) {
   Gifts gifts;
   for (int i = 0; i < request.fd_count; i++)
     if (Failure f = gifts.add(request.fds[i])) return f;
-  Attributes attributes;
   HANDLE job = request.our_end == OurEnd::nothing ? nullptr : children_job();
-  if (Failure f = attributes.make(&gifts.handles, &job)) return f;
+  Attributes attributes, without_job;
+  if (Failure f = attributes.make(&gifts.handles, job == nullptr ? nullptr : &job)) return f;
+  if (Failure f = without_job.make(&gifts.handles, nullptr)) return f;
   std::vector<BYTE> block = block_of(gifts.handles);
   const std::wstring file = wide(request.file), directory = wide(request.cwd == nullptr ? "" : request.cwd);
   std::wstring line = command_line(request.argv), variables = environment_block(request.envp);
 
   STARTUPINFOEXW info = {};
   info.StartupInfo.cb = sizeof info;
-  info.lpAttributeList = attributes.list();
   info.StartupInfo.cbReserved2 = static_cast<WORD>(block.size());
   info.StartupInfo.lpReserved2 = block.data();
   info.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
@@ -161,10 +161,14 @@ Failure process_spawn(const SpawnRequest& request, Spawned* out) {
     if (!request.new_session && !has_console(gifts.handles)) flags |= CREATE_NO_WINDOW;
   }
   PROCESS_INFORMATION made = {};
-  if (!CreateProcessW(file.c_str(), line.data(), nullptr, nullptr, TRUE, flags, variables.data(),
-                      directory.empty() ? nullptr : directory.c_str(), &info.StartupInfo, &made))
-    return why_not(directory);
-  // Should that fail the child's own thread watches its parent all the same, once it has come so far.
+  const auto start = [&](const Attributes& with) {
+    info.lpAttributeList = with.list();
+    return CreateProcessW(file.c_str(), line.data(), nullptr, nullptr, TRUE, flags, variables.data(),
+                          directory.empty() ? nullptr : directory.c_str(), &info.StartupInfo, &made);
+  };
+  // A job that this process is in may forbid others below it.
+  if (!start(attributes) && !start(without_job)) return why_not(directory);
+  // Should that fail, too, the child's own thread watches its parent all the same, once it has come so far.
   BOOL born_there = FALSE;
   if (job != nullptr && !(IsProcessInJob(made.hProcess, job, &born_there) && born_there))
     AssignProcessToJobObject(job, made.hProcess);
