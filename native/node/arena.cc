@@ -143,7 +143,7 @@ Napi::Value arena_info(const Napi::CallbackInfo& info) {
   const Arena& arena = process_arena();
   if (arena.base == nullptr) return env.Null();
   auto o = Napi::Object::New(env);
-  o.Set("fd", arena.fd);
+  o.Set("fd", platform::descriptor_in_others(arena.fd));
   o.Set("id", Napi::BigInt::New(env, arena.segment().id));
   o.Set("creatorPid", arena.segment().creator_pid);
   o.Set("creatorFd", arena.segment().creator_fd);

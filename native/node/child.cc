@@ -1,4 +1,4 @@
-// Watches over children: libuv polls on their handles and doorbells, and their orderly end.
+// Watches over children: their handles and doorbells, and their orderly end.
 #include "node/child.h"
 
 #include <memory>
@@ -37,31 +37,27 @@ platform::Failure Children::add(int handle, int status, int doorbell, bool ends_
   ++remaining_;
   children_[child->id] = child;
   int code = 0;
-  open(child, &child->exit_watch, handle, &child->exit_open, on_exit, &code);
-  if (doorbell >= 0) open(child, &child->bell_watch, doorbell, &child->bell_open, on_bell, &code);
+  open(child, &child->exit_watch, handle, on_exit, &code);
+  if (doorbell >= 0) open(child, &child->bell_watch, doorbell, on_bell, &code);
   if (code != 0) {
     end_unheard(handle, status);
     forget(child, false);
     return {-code, "epoll_ctl"};
   }
-  if (child->bell_open) uv_unref(reinterpret_cast<uv_handle_t*>(&child->bell_watch));
+  if (child->bell_watch.is_open()) child->bell_watch.keep_loop(false);
   *out = child;
   return {};
 }
 
-void Children::open(Child* child, uv_poll_t* watch, int fd, bool* is_open, uv_poll_cb callback, int* code) {
-  if (*code != 0 || (*code = uv_poll_init(loop_, watch, fd)) != 0) return;
-  watch->data = child;
-  *is_open = true;
-  ++child->uses;
-  *code = uv_poll_start(watch, UV_READABLE, callback);
+void Children::open(Child* child, Watch* watch, int fd, Watch::Call readable, int* code) {
+  if (*code != 0) return;
+  *code = watch->open(loop_, fd, watch == &child->exit_watch, readable, child);
+  if (watch->is_open()) ++child->uses;
 }
 
-void Children::close(uv_poll_t* watch, bool* is_open) {
-  if (!*is_open) return;
-  *is_open = false;
-  uv_close(reinterpret_cast<uv_handle_t*>(watch), [](uv_handle_t* handle) {
-    auto* child = static_cast<Child*>(handle->data);
+void Children::close(Watch* watch) {
+  watch->close([](void* data) {
+    auto* child = static_cast<Child*>(data);
     child->owner->release(child);
   });
 }
@@ -108,18 +104,11 @@ bool Children::reap(Child* child) {
 }
 
 void Children::keep_alive(Child* child, bool yes) {
-  if (!child->exit_open) return;
-  auto* handle = reinterpret_cast<uv_handle_t*>(&child->exit_watch);
-  if (yes) {
-    uv_ref(handle);
-  } else {
-    uv_unref(handle);
-  }
+  if (child->exit_watch.is_open()) child->exit_watch.keep_loop(yes);
 }
 
 void Children::quiet(Child* child) {
-  close(&child->bell_watch, &child->bell_open);
-  // uv_close has taken the descriptor out of the poll set already.
+  close(&child->bell_watch);
   if (child->doorbell >= 0) platform::close_fd(child->doorbell);
   child->doorbell = -1;
 }
@@ -129,7 +118,7 @@ void Children::forget(Child* child, bool keep_handle) {
   child->forgotten = true;
   children_.erase(child->id);
   quiet(child);
-  close(&child->exit_watch, &child->exit_open);
+  close(&child->exit_watch);
   if (!keep_handle) platform::close_fd(child->handle);
   if (child->status >= 0) platform::close_fd(child->status);
   release(child);
@@ -177,15 +166,15 @@ void Children::dispatch(uint32_t id, Event event) {
   napi_close_handle_scope(env_, scope);
 }
 
-void Children::on_exit(uv_poll_t* watch, int, int) {
-  auto* child = static_cast<Child*>(watch->data);
+void Children::on_exit(void* data) {
+  auto* child = static_cast<Child*>(data);
   if (!child->owner->reap(child)) return;
-  uv_poll_stop(watch);
+  child->exit_watch.stop();
   child->owner->dispatch(child->id, kExit);
 }
 
-void Children::on_bell(uv_poll_t* watch, int, int) {
-  auto* child = static_cast<Child*>(watch->data);
+void Children::on_bell(void* data) {
+  auto* child = static_cast<Child*>(data);
   platform::doorbell_clear(child->doorbell);
   child->owner->dispatch(child->id, kBell);
 }

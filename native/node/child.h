@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "node/watch.h"
 #include "platform/platform.h"
 
 namespace mp::node {
@@ -31,10 +32,8 @@ struct Child {
   bool forgotten = false;
   uint32_t uses = 1;  // the table's, and one per watch that is not closed yet; the last one frees
   int32_t exit_code = 0;
-  uv_poll_t exit_watch;
-  uv_poll_t bell_watch;
-  bool exit_open = false;
-  bool bell_open = false;
+  Watch exit_watch;
+  Watch bell_watch;
 };
 
 /// Per environment. Events go to one JavaScript function: dispatch(id, kBell | kExit).
@@ -71,12 +70,12 @@ class Children {
 
  private:
   void dispatch(uint32_t id, Event event);
-  void open(Child* child, uv_poll_t* watch, int fd, bool* is_open, uv_poll_cb callback, int* code);
-  void close(uv_poll_t* watch, bool* is_open);
+  void open(Child* child, Watch* watch, int fd, Watch::Call readable, int* code);
+  static void close(Watch* watch);
   void release(Child* child);
   void finish_if_done();
-  static void on_exit(uv_poll_t* watch, int status, int events);
-  static void on_bell(uv_poll_t* watch, int status, int events);
+  static void on_exit(void* child);
+  static void on_bell(void* child);
 
   napi_env env_;
   uv_loop_t* loop_;

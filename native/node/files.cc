@@ -1,5 +1,6 @@
 // Descriptors for TypeScript: the letter between a parent and its child, doorbells, pipes.
 #include <node_api.h>
+#include <uv.h>
 
 #include "node/args.h"
 
@@ -82,6 +83,25 @@ napi_value pipe_create(napi_env env, napi_callback_info) {
   return list;
 }
 
+/// pipeOffer(childReads): [the child's end, the name of the other].
+napi_value pipe_offer(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  int end;
+  char name[platform::kPipeNameMax];
+  if (Failure f = platform::pipe_offer(to_bool(env, args[0]), &end, name)) return throw_failure(env, f);
+  napi_value list;
+  napi_create_array_with_length(env, 2, &list);
+  napi_set_element(env, list, 0, int32(env, end));
+  napi_set_element(env, list, 1, string(env, name));
+  return list;
+}
+
+/// fdOfNode(fd): our number for a descriptor of Node's.
+napi_value fd_of_node(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  return int32(env, platform::descriptor_of((intptr_t)uv_get_osfhandle(to_int32(env, args[0]))));
+}
+
 napi_value fd_close(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   platform::close_fd(to_int32(env, args[0]));
@@ -121,6 +141,8 @@ void init_files(napi_env env, napi_value exports) {
   add_function(env, exports, "bellCreate", bell_create);
   add_function(env, exports, "bellRing", bell_ring);
   add_function(env, exports, "pipeCreate", pipe_create);
+  add_function(env, exports, "pipeOffer", pipe_offer);
+  add_function(env, exports, "fdOfNode", fd_of_node);
   add_function(env, exports, "fdClose", fd_close);
   add_function(env, exports, "fdPrivate", fd_private);
   add_function(env, exports, "fdAwaitSpace", fd_await_space);

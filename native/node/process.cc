@@ -57,10 +57,10 @@ napi_value child_dispatch(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/// childSpawn(file, argv, envp, cwd, fds, newSession, doorbell, endsWithUs): { id, pid }. Takes over the
+/// childSpawn(file, argv, envp, cwd, fds, newSession, doorbell, endsWithUs, hideWindow): { id, pid }. Takes over the
 /// doorbell.
 napi_value child_spawn(napi_env env, napi_callback_info info) {
-  Args<8> args(env, info);
+  Args<9> args(env, info);
   const std::string file = to_text(env, args[0]);
   const TextList argv(env, args[1]), envp(env, args[2]);
   const bool has_cwd = !is_null(env, args[3]);
@@ -76,6 +76,7 @@ napi_value child_spawn(napi_env env, napi_callback_info info) {
       static_cast<int>(fds.size()),
       to_bool(env, args[5]),
       to_bool(env, args[7]) ? platform::OurEnd::kills : platform::OurEnd::nothing,
+      to_bool(env, args[8]),
   };
   platform::Spawned spawned;
   if (Failure f = platform::process_spawn(request, &spawned)) {
@@ -219,11 +220,33 @@ napi_value process_follow(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/// processListens(yes): see platform::listens_for_interrupts.
+napi_value process_listens(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  platform::listens_for_interrupts(to_bool(env, args[0]));
+  return nullptr;
+}
+
 /// processStart(pid): when it started, as text (the number is 64 bits wide); '0' if there is none.
 napi_value process_start(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   return string(env, std::to_string(platform::process_start_time(to_uint32(env, args[0]))).c_str());
 }
+
+/// processChildren(pid): pids of the processes that it has started.
+napi_value process_children(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  std::vector<uint32_t> children;
+  platform::process_children(to_uint32(env, args[0]), &children);
+  napi_value list;
+  napi_create_array(env, &list);
+  uint32_t at = 0;
+  for (const uint32_t pid : children) napi_set_element(env, list, at++, uint32(env, pid));
+  return list;
+}
+
+/// handleCount(): see platform::handle_count.
+napi_value handle_count(napi_env env, napi_callback_info) { return uint32(env, platform::handle_count()); }
 
 }  // namespace
 
@@ -265,7 +288,10 @@ void init_process(napi_env env, napi_value exports) {
   add_function(env, exports, "processSelf", process_self);
   add_function(env, exports, "processEnding", process_ending);
   add_function(env, exports, "processFollow", process_follow);
+  add_function(env, exports, "processListens", process_listens);
   add_function(env, exports, "processStart", process_start);
+  add_function(env, exports, "processChildren", process_children);
+  add_function(env, exports, "handleCount", handle_count);
   init_files(env, exports);
   init_fork(env, exports, children);
   init_fork_request(env, exports, children);

@@ -1,7 +1,7 @@
 // Everything the project needs from an operating system, on one page.
 //
-// One folder per system implements it (linux/ complete; darwin/ and win32/ answer `unsupported`). No algorithm lives
-// behind this seam and no system header in front of it: core/ and node/ include this file and nothing lower.
+// One folder per system implements it (linux/ complete; win32/ all but names, forks and sockets; darwin/ nothing). No
+// algorithm lives behind this seam and no system header in front of it: core/ and node/ include this file and nothing lower.
 // Functions never throw, never allocate unless they say so, and translate errno where it happens.
 #pragma once
 
@@ -43,7 +43,8 @@ inline constexpr uint32_t kWatchMax = 128;
 
 /// Sleeps until one of `watches` is unparked or no longer has its value, or `wake_at` (monotonic) has come.
 /// May return early without cause: the caller looks at its words again. Works between processes.
-/// Where the kernel can watch one word only, watches[0] is that word and sleep is cut to 5 ms.
+/// Where the system cannot watch so many (old kernels one word, Windows 64 objects), it watches the first, watches[0] in any
+/// case, and sleep is cut to 5 ms.
 void park(const Watch* watches, uint32_t count, int64_t wake_at);
 /// Wakes up to `count` threads sleeping on `word`, in any process.
 void unpark(Word* word, uint32_t count);
@@ -211,6 +212,7 @@ struct SpawnRequest {
   int fd_count;
   bool new_session;  // detached from the parent's terminal and process group
   OurEnd our_end = OurEnd::nothing;
+  bool hide_window = false;  // no console window (Windows)
 };
 struct Spawned {
   uint32_t pid;
@@ -227,6 +229,8 @@ Failure process_reap(int handle, bool* ended, int32_t* exit_code);
 bool process_wait(int handle, int64_t wake_at, const Word* interrupt, uint32_t interrupt_value);
 /// Which of these processes have ended, with one call to the system: ended[i] is that of handles[i]. Allocates.
 void processes_ended(const int* handles, int count, bool* ended);
+/// The processes that this one has started, as the system knows it (Windows). Allocates.
+void process_children(uint32_t pid, std::vector<uint32_t>* children);
 /// A handle of this very process, to be inherited by children that must not outlive it.
 Failure process_self_handle(int* handle);
 /// Rings when this process is about to end because of its parent's end: for its children. Never closed.
@@ -330,6 +334,8 @@ bool threads_rest();
 Failure process_exec(const char* file, char* const* argv, char* const* envp);
 /// The names of this process's threads, one per line. Returns their number.
 int thread_names(char* names, size_t size);
+/// How many handles this process has open (Windows; else 0): for tests of leaks.
+uint32_t handle_count();
 /// Random bytes of the kernel's own.
 Failure random_bytes(void* bytes, size_t size);
 /// Ends this process at once, without what C libraries and runtimes do at exit.
@@ -380,10 +386,28 @@ SocketWait socket_wait(int fd, bool to_send, int64_t wake_at, const Word* interr
 
 // ---- Descriptors and signals -----------------------------------------------------------------------------------------
 
+/// The number of a descriptor of libuv's, by what uv_get_osfhandle() says of it: the same where descriptors are the system's.
+int descriptor_of(intptr_t os_handle);
+/// Under which number other processes find a descriptor of ours (memory_open_of); see win32/win32.h.
+int descriptor_in_others(int fd);
+
 Failure doorbell_create(int* fd);  // an eventfd, close-on-exec, non-blocking
 void doorbell_ring(int fd);
 void doorbell_clear(int fd);
+/// Whether event loops watch descriptors themselves. Where they do not, a thread of the system's does, and calls.
+#ifdef _WIN32
+inline constexpr bool kLoopsPoll = false;
+#else
+inline constexpr bool kLoopsPoll = true;
+#endif
+/// Has `heard(argument)` called when a doorbell rings (each time, unless `once`) or a process has ended. Allocates.
+Failure listen_start(int fd, bool once, void (*heard)(void*), void* argument, void** listening);
+/// No more calls: waits for one that is under way.
+void listen_stop(void* listening);
 Failure pipe_create(int* read_end, int* write_end);
+inline constexpr size_t kPipeNameMax = 64;
+/// A child's end of a pipe, and the name by which an event loop connects to the other end before the child starts (Windows).
+Failure pipe_offer(bool child_reads, int* child_end, char (&name)[kPipeNameMax]);
 Failure file_read_at(int fd, void* bytes, size_t size, size_t offset);  // all of it, or EIO
 Failure file_write_at(int fd, const void* bytes, size_t size, size_t offset);
 Failure file_resize(int fd, size_t size);
@@ -408,5 +432,7 @@ void interrupt_watch();
 /// From now on the SIGINT that a terminal sends to all processes of its foreground (Ctrl-C) does nothing here: it is for the
 /// parent to answer. One that a process sends keeps its default action. Until the program listens for it, or does no more.
 void leave_terminal_interrupts();
+/// Where the system cannot tell (Windows): whether the program listens for SIGINT now.
+void listens_for_interrupts(bool yes);
 
 }  // namespace mp::platform

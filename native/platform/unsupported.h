@@ -10,6 +10,9 @@
 #include <thread>
 
 #include "platform/platform.h"
+#include "platform/unsupported_fork.h"
+#include "platform/unsupported_named.h"
+#include "platform/unsupported_sockets.h"
 
 namespace mp::platform {
 namespace {
@@ -60,28 +63,6 @@ Failure memory_discard(int, size_t, size_t) { return kUnsupported; }
 void memory_populate(void*, size_t) {}
 Failure memory_open_of(uint32_t, int, const char*, int*) { return kUnsupported; }
 
-bool named_exists(Place) { return false; }
-Failure named_prepare(Place, uint32_t, Unnamed*) { return kUnsupported; }
-Failure named_resize(int, size_t, bool) { return kUnsupported; }
-Failure named_reserve(int, size_t, size_t) { return kUnsupported; }
-Failure named_publish(Unnamed*, Place) { return kUnsupported; }
-Failure named_replace(Unnamed*, Place) { return kUnsupported; }
-void named_discard(Unnamed*) {}
-Failure named_open(Place, bool, int*) { return kUnsupported; }
-Failure named_facts(int, FileFacts*) { return kUnsupported; }
-Failure named_unlink(Place, const FileFacts*) { return kUnsupported; }
-Failure named_list(void (*)(void*, const char*), void*) { return kUnsupported; }
-void named_sweep(Place) {}
-Failure named_lock(int) { return kUnsupported; }
-Failure named_map(int, size_t, bool, void**, uint32_t*) { return kUnsupported; }
-void named_unmap(void*, size_t, uint32_t) {}
-Failure named_sync(void*, size_t) { return kUnsupported; }
-Word* guard_flags() {
-  static Word none[kGuardMax];
-  return none;
-}
-void guard_restore(uint32_t) {}
-
 uint64_t process_start_time(uint32_t) { return 0; }
 uint64_t pid_namespace() { return 0; }
 Failure process_spawn(const SpawnRequest&, Spawned*) { return kUnsupported; }
@@ -92,53 +73,21 @@ bool process_wait(int, int64_t, const Word*, uint32_t) { return true; }
 Failure process_self_handle(int*) { return kUnsupported; }
 Failure process_ending(int*) { return kUnsupported; }
 Failure follow_parent(int, int) { return kUnsupported; }
+void process_children(uint32_t, std::vector<uint32_t>*) {}
 
-Failure channel_create(int*, int*) { return kUnsupported; }
-Failure fork_request(int, const SpawnRequest&, int64_t, const Word*, uint32_t, uint32_t*, ForkAnswer*) {
-  return kUnsupported;
-}
-Failure fork_ready(int, uint32_t*, bool*) { return kUnsupported; }
-Failure fork_tell(int, const int*, int) { return kUnsupported; }
-Failure fork_census(int, uint32_t*, int64_t, uint32_t*, int, int*) { return kUnsupported; }
-uint64_t privileges() { return 0; }
-Failure process_reap_forked(int, int, bool*, int32_t*) { return kUnsupported; }
-Failure fork_serve(int, const char*, bool, ForkTurn*) { return kUnsupported; }
-void fork_shield() {}
-void fork_watch_users(bool) {}
-void fork_descriptors(std::vector<int>*) {}
-int current_umask() { return -1; }
-void fork_take(int, ForkTurn*) {}
-bool fork_confirmed(int) { return false; }
-void fork_prepare() {}
-void malloc_fill_holes() {}
-int thread_names(char* names, size_t) {
-  *names = 0;
-  return 0;
-}
-Failure process_fork(const int*, bool, Spawned*) { return kUnsupported; }
-void fork_unblock() {}
-void signal_ignore(int) {}
-bool threads_rest() { return true; }
-Failure process_exec(const char*, char* const*, char* const*) { return kUnsupported; }
+uint32_t handle_count() { return 0; }
 Failure random_bytes(void*, size_t) { return kUnsupported; }
 [[noreturn]] void process_exit_now(int32_t code) { exit(code); }
-
-Failure socket_listen(SocketPlace, int, int*, FileFacts*) { return kUnsupported; }
-bool socket_abandoned(SocketPlace) { return false; }
-Failure socket_accept(int, int*) { return kUnsupported; }
-Failure socket_connect(SocketPlace, int*) { return kUnsupported; }
-Failure socket_connected(int, bool*) { return kUnsupported; }
-Failure socket_name(int, SocketName*) { return kUnsupported; }
-Failure socket_peer_name(int, SocketName*) { return kUnsupported; }
-Failure socket_receive(int, void*, size_t, int64_t*) { return kUnsupported; }
-Failure socket_send(int, const void*, size_t, int64_t*) { return kUnsupported; }
-void socket_end(int) {}
-SocketWait socket_wait(int, bool, int64_t, const Word*, uint32_t) { return SocketWait::timed_out; }
 
 Failure doorbell_create(int*) { return kUnsupported; }
 void doorbell_ring(int) {}
 void doorbell_clear(int) {}
 Failure pipe_create(int*, int*) { return kUnsupported; }
+Failure pipe_offer(bool, int*, char (&)[kPipeNameMax]) { return kUnsupported; }
+int descriptor_of(intptr_t handle) { return static_cast<int>(handle); }
+int descriptor_in_others(int fd) { return fd; }
+Failure listen_start(int, bool, void (*)(void*), void*, void**) { return kUnsupported; }
+void listen_stop(void*) {}
 Failure file_read_at(int, void*, size_t, size_t) { return kUnsupported; }
 Failure file_write_at(int, const void*, size_t, size_t) { return kUnsupported; }
 Failure file_resize(int, size_t) { return kUnsupported; }
@@ -157,5 +106,6 @@ Word* interrupt_word() {
 }
 void interrupt_watch() {}
 void leave_terminal_interrupts() {}
+void listens_for_interrupts(bool) {}
 
 }  // namespace mp::platform

@@ -6,6 +6,8 @@
  */
 import { native } from '../native/load.js';
 import { attachArena } from '../memory/arena.js';
+import { onWindows } from '../native/system.js';
+import { tellWhoListens } from '../process/interrupts.js';
 import { arenaFd, childFd } from '../process/launch.js';
 import { Letter } from '../process/letter.js';
 import { Work } from '../process/work.js';
@@ -13,6 +15,7 @@ import '../index.js';
 
 const letter = Letter.open(childFd.letter);
 if (letter.follows) native.processFollow(childFd.parent, childFd.ending);
+if (letter.follows && onWindows) tellWhoListens();
 // Programs started here are not ours: they get none of it.
 for (const fd of [arenaFd, ...Object.values(childFd)]) native.fdPrivate(fd);
 

@@ -29,6 +29,7 @@ const failures: Record<string, [code: string, text: string]> = {
   EFBIG: ['ERR_MP_MEMORY', 'files of that size are not allowed here (ulimit -f)'],
   EMFILE: ['ERR_MP_DESCRIPTORS', 'this process has no descriptor left (ulimit -n); close something'],
   ENFILE: ['ERR_MP_DESCRIPTORS', 'the system has no descriptor left'],
+  ENOSYS: ['ERR_MP_UNSUPPORTED', 'objects with a name are not made for this system yet'],
   EOPNOTSUPP: ['ERR_MP_UNSUPPORTED', 'this JavaScript runtime cannot use shared memory'],
 };
 

@@ -7,6 +7,7 @@
  * space for V8's guard pages) an external ArrayBuffer and Atomics do the same.
  */
 import { native } from '../native/load.js';
+import { onWindows } from '../native/system.js';
 
 /** Replaces the word at a byte offset if it is `expected`; returns what was there. Sequentially consistent. */
 export type CompareExchange = (offset: number, expected: number, replacement: number) => number;
@@ -24,6 +25,7 @@ export function mapSlots(): SlotMemory {
 }
 
 function wasmSlots(): SlotMemory | null {
+  if (onWindows) return null; // no view of a section can take the place of other pages
   const pages = native.layout.slotsBytes / pageBytes;
   try {
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });

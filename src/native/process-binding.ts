@@ -32,6 +32,7 @@ export interface ProcessBinding {
     newSession: boolean,
     doorbell: number,
     endsWithUs: boolean,
+    hideWindow: boolean,
   ): { id: number; pid: number };
   /** Collects the end; the exit code, or null while it runs. */
   childReap(id: number): number | null;
@@ -107,12 +108,16 @@ export interface ProcessBinding {
   processSelf(): number;
   /** What tells its children that this process is about to end, as its parent has. Never closed. */
   processEnding(): number;
-  /**
-   * Ends this process when its parent has ended or is about to (`handle`, `ending`), and leaves it to that to answer Ctrl-C.
-   */
+  /** Ends this process when its parent has ended or is about to (`handle`, `ending`), and leaves it to that to answer Ctrl-C. */
   processFollow(handle: number, ending: number): void;
+  /** Windows: whether this program listens for SIGINT now, so that Ctrl-C is to be told. */
+  processListens(yes: boolean): void;
   /** When a process started, as text; '0' if there is none. With its pid it names a process for good. */
   processStart(pid: number): string;
+  /** Windows: the processes that one has started. */
+  processChildren(pid: number): number[];
+  /** Windows: how many handles this process has open. */
+  handleCount(): number;
 
   fileCreate(label: string): number;
   fileRead(fd: number, into: Uint8Array, offset: number): void;
@@ -122,6 +127,10 @@ export interface ProcessBinding {
   bellCreate(): number;
   bellRing(fd: number): void;
   pipeCreate(): [readEnd: number, writeEnd: number];
+  /** Windows: a child's end of a pipe, and the name to connect to before the child starts. */
+  pipeOffer(childReads: boolean): [childEnd: number, name: string];
+  /** Windows: what the addon's functions call a descriptor of Node's; -1 if nothing is open there. */
+  fdOfNode(fd: number): number;
   fdClose(fd: number): void;
   /** Blocks until it takes bytes, or never will. */
   fdAwaitSpace(fd: number): void;

@@ -2,6 +2,7 @@
 import { fstatSync, writeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { native } from '../native/load.js';
+import { onWindows } from '../native/system.js';
 
 const names = ['stdout', 'stderr'] as const;
 type Piped = NodeJS.WriteStream & {
@@ -17,6 +18,7 @@ type Piped = NodeJS.WriteStream & {
  * own_pipe().)
  */
 export function writeAtOnce(): void {
+  if (onWindows) return; // Node does it itself there
   for (const name of names) {
     const own = Object.getOwnPropertyDescriptor(process, name);
     const make = own?.get?.bind(process) as (() => Piped) | undefined;

@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import { ClosedError, ProcessError, TimeoutError } from '../errors.js';
 import { show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
+import { onWindows } from '../native/system.js';
 import { ownOwnerId, setEnvironmentName } from '../memory/arena.js';
 import { parseSyncWait, parseWait, type SyncWaitOptions, type WaitOptions } from '../sync/wait-options.js';
 import { errorClassFinder } from '../transfer/error-classes.js';
@@ -261,6 +262,11 @@ export class Process<R = any> {
 
   /** A descriptor that becomes readable when the process ends, for event loops of your own. Closed by close(). */
   get sentinel(): number {
+    if (onWindows)
+      throw new ProcessError(
+        'ERR_MP_UNSUPPORTED',
+        'Process.sentinel: Windows has no descriptors that become readable when a process ends; use join()',
+      );
     return this.#started('Process.sentinel').sentinel;
   }
 

@@ -27,5 +27,6 @@ export function spawn(
     options.detached,
     doorbell,
     !options.detached,
+    options.windowsHide,
   );
 }

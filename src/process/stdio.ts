@@ -1,7 +1,8 @@
 /** The standard streams of a child. */
-import { Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
+import { onWindows } from '../native/system.js';
 
 export type StdioItem =
   'pipe' | 'ignore' | 'inherit' | number | { readonly fd?: number | null } | null | undefined;
@@ -13,8 +14,8 @@ const byDefault: readonly StdioItem[] = ['ignore', 'inherit', 'inherit'];
 export interface StdioPlan {
   /** What the child gets as 0, 1 and 2; -1 is /dev/null. */
   fds: number[];
-  /** Our ends of pipes, by position. */
-  ours: (number | null)[];
+  /** Our ends of pipes, by position: descriptors, or streams where pipes have names. */
+  ours: (number | Socket | null)[];
   /** The child's ends, to be closed here when it has started. */
   theirs: number[];
 }
@@ -41,12 +42,11 @@ export function openStdio(items: readonly StdioItem[], what: string): StdioPlan 
     items.forEach((item, i) => {
       const given = descriptorOf(item, i, what);
       if (given !== 'pipe') {
-        plan.fds.push(given);
+        plan.fds.push(onWindows && given >= 0 ? native.fdOfNode(given) : given);
         plan.ours.push(null);
         return;
       }
-      const [readEnd, writeEnd] = native.pipeCreate();
-      const [mine, other] = i === 0 ? [writeEnd, readEnd] : [readEnd, writeEnd];
+      const [mine, other] = onWindows ? connectedPipe(i === 0) : bothEnds(i === 0);
       plan.fds.push(other);
       plan.theirs.push(other);
       plan.ours.push(mine);
@@ -58,17 +58,30 @@ export function openStdio(items: readonly StdioItem[], what: string): StdioPlan 
   return plan;
 }
 
+function bothEnds(childReads: boolean): [mine: number, theirs: number] {
+  const [readEnd, writeEnd] = native.pipeCreate();
+  return childReads ? [writeEnd, readEnd] : [readEnd, writeEnd];
+}
+
+/** Libuv opens the pipe within the call, and so before the child can have anything to do with it. */
+function connectedPipe(childReads: boolean): [mine: Socket, theirs: number] {
+  const [end, path] = native.pipeOffer(childReads);
+  return [connect({ path, readable: !childReads, writable: childReads }), end];
+}
+
 export function closeStdio(plan: StdioPlan): void {
-  for (const fd of [...plan.theirs, ...plan.ours]) if (fd !== null) native.fdClose(fd);
+  for (const end of [...plan.theirs, ...plan.ours]) {
+    if (end instanceof Socket) end.destroy();
+    else if (end !== null) native.fdClose(end);
+  }
 }
 
 /** Our ends as streams: [stdin, stdout, stderr]. */
 export function streamsOf(plan: StdioPlan): (Socket | null)[] {
   for (const fd of plan.theirs) native.fdClose(fd);
-  return plan.ours.map((fd, i) => {
-    if (fd === null) return null;
-    return new Socket({ fd, readable: i > 0, writable: i === 0 });
-  });
+  return plan.ours.map((end, i) =>
+    typeof end === 'number' ? new Socket({ fd: end, readable: i > 0, writable: i === 0 }) : end,
+  );
 }
 
 function descriptorOf(item: unknown, position: number, what: string): number | 'pipe' {

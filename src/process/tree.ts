@@ -1,6 +1,7 @@
 /** The processes below one, as the system knows them. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { native } from '../native/load.js';
+import { onWindows } from '../native/system.js';
 
 export interface Descendant {
   pid: number;
@@ -36,6 +37,7 @@ export function signalDescendant({ pid, started }: Descendant, signal: NodeJS.Si
 }
 
 function childrenOf(pid: number): number[] {
+  if (onWindows) return native.processChildren(pid);
   try {
     return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
       readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1').split(' ').filter(Boolean).map(Number),

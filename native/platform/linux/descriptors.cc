@@ -30,6 +30,16 @@ void doorbell_clear(int fd) {
   }
 }
 
+int descriptor_of(intptr_t handle) { return static_cast<int>(handle); }
+int descriptor_in_others(int fd) { return fd; }
+
+uint32_t handle_count() { return 0; }  // descriptors are told by /proc/self/fd
+
+// Loops poll eventfds and pidfds, and connect to pipes by their descriptors.
+Failure listen_start(int, bool, void (*)(void*), void*, void**) { return {ENOSYS, "multiproc"}; }
+void listen_stop(void*) {}
+Failure pipe_offer(bool, int*, char (&)[kPipeNameMax]) { return {ENOSYS, "multiproc"}; }
+
 Failure pipe_create(int* read_end, int* write_end) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) < 0) return {errno, "pipe2"};

@@ -52,6 +52,8 @@ void leave_terminal_interrupts() {
   sigaction(SIGINT, &ours, nullptr);
 }
 
+void listens_for_interrupts(bool) {}  // its handler tells
+
 Word* interrupt_word() { return &interrupts; }
 
 void interrupt_watch() {
