@@ -233,11 +233,11 @@ void processes_ended(const int* handles, int count, bool* ended);
 void process_children(uint32_t pid, std::vector<uint32_t>* children);
 /// A handle of this very process, to be inherited by children that must not outlive it.
 Failure process_self_handle(int* handle);
-/// Rings when this process is about to end because of its parent's end: for its children. Never closed.
+/// Rings when this process is about to end because of its parent's end: for its children. Never closed while it lives.
 Failure process_ending(int* bell);
 /// Ends this process when the process behind `parent_handle` is gone, or `parent_ending` rings: a native thread, so it works
-/// while JavaScript is busy. SIGTERM first; SIGKILL 500 ms later if a handler of it did not end the process. The
-/// end of whoever is the system's idea of its parent (a forkserver, perhaps) wakes this process if it is stopped then.
+/// while JavaScript is busy. SIGTERM first; SIGKILL 500 ms later if a handler of it did not end the process. Either end wakes
+/// this process if it is stopped then.
 Failure follow_parent(int parent_handle, int parent_ending);
 
 // ---- Forking ---------------------------------------------------------------------------------------------------------

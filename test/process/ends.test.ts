@@ -55,21 +55,29 @@ forEachStartMethod(({ method, runScript, env, launcher }) => {
     await eventually('it is gone', () => pids.every((pid) => !isRunning(pid)));
   });
 
-  test.runIf(method === 'forkserver')('stopped ones end, too, if their server is killed before', async () => {
-    const pids = await endedBy(
-      'SIGKILL',
-      `import { readFileSync } from 'node:fs';
-    const stat = (pid) => readFileSync('/proc/' + pid + '/stat', 'latin1').split(') ').at(-1).split(' ');
-    const until = async (done) => { while (!done()) await new Promise((next) => setTimeout(next, 5)); };
-    const p = piped(tasks.stops); await said(p);
-    await until(() => stat(p.pid)[0] === 'T');
-    const server = Number(stat(p.pid)[1]);
-    process.kill(server, 'SIGKILL');
-    await until(() => Number(stat(p.pid)[1]) !== server);
-    console.log('pids ' + p.pid); setInterval(() => {}, 1000);`,
+  for (const stopped of ['before', 'after']) {
+    test.runIf(method === 'forkserver')(
+      `children that are stopped ${stopped} their server is killed sleep on, and end with their parent`,
+      async () => {
+        const pids = await endedBy(
+          'SIGKILL',
+          `import { readFileSync } from 'node:fs';
+        const stat = (pid) => readFileSync('/proc/' + pid + '/stat', 'latin1').split(') ').at(-1).split(' ');
+        const until = async (done) => { while (!done()) await new Promise((next) => setTimeout(next, 5)); };
+        const p = piped(tasks.idle); await said(p);
+        const stop = () => { process.kill(p.pid, 'SIGSTOP'); return until(() => stat(p.pid)[0] === 'T'); };
+        if (${stopped === 'before'}) await stop();
+        const server = Number(stat(p.pid)[1]);
+        process.kill(server, 'SIGKILL');
+        await until(() => Number(stat(p.pid)[1]) !== server);
+        if (${stopped === 'after'}) await stop();
+        if (stat(p.pid)[0] !== 'T') throw new Error('it was woken');
+        console.log('pids ' + p.pid); setInterval(() => {}, 1000);`,
+        );
+        await eventually('it is gone', () => pids.every((pid) => !isRunning(pid)));
+      },
     );
-    await eventually('it is gone', () => pids.every((pid) => !isRunning(pid)));
-  });
+  }
 
   test('half a second is for all generations together, not for each', async () => {
     const pids = await endedBy(

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "platform/linux/life_line.h"
 #include "platform/platform.h"
 
 #ifndef SYS_pidfd_open
@@ -73,6 +74,7 @@ Failure process_fork(const int* streams, bool new_session, Spawned* out) {
   const int failed = errno;
   if (pid == 0) {
     its_mask = before;
+    life_line_leave();
     if (new_session) setsid();
     place_streams(streams);
     // Signals stay blocked until their handlers are the child's: fork_unblock().

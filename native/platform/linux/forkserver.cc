@@ -56,13 +56,8 @@ void answer_on(int channel, const void* data, size_t size, const int* fds, int f
   if (datagram_send(channel, data, size, fds, fd_count, false)) shutdown(channel, SHUT_RDWR);
 }
 
-/// A user has gone. Its children notice by themselves, unless they are stopped.
+/// A user has gone. Its children notice by themselves.
 void close_channel(int channel) {
-  for (ServedChild& child : server().children) {
-    if (child.channel != channel) continue;
-    child.channel = -1;
-    if (child.follows) process_signal(child.handle, SIGCONT);
-  }
   if (server().told_by == channel) server().told_by = -1;
   server().watches.remove(channel);
   close(channel);
@@ -146,7 +141,7 @@ bool fork_child(const Received* assigned, const Assignment& assignment, ServerSi
 /// Nobody's child any more; it ends when its channel does, and is collected like the others.
 void dismiss(const Spare& process) {
   close(process.channel);
-  server().children.push_back({0, process.pid, process.handle, -1, -1, false});
+  server().children.push_back({0, process.pid, process.handle, -1});
 }
 
 void dismiss_spare() {
@@ -176,8 +171,8 @@ uint64_t pending_signals(pid_t pid) {
 }
 
 /// Gives the request to the process that waits for one, or forks one for it. True in the latter.
-bool start_child(int channel, const Received& received, bool new_session, ServerSignals& signals,
-                 ForkReply* reply, int* handle, ForkTurn* turn) {
+bool start_child(const Received& received, bool new_session, ServerSignals& signals, ForkReply* reply,
+                 int* handle, ForkTurn* turn) {
   Assignment assignment{kForkMagic, static_cast<uint32_t>(received.sender), new_session, 0};
   Spare made{};
   // It may be too busy with its preparations to have dropped them itself.
@@ -201,8 +196,7 @@ bool start_child(int channel, const Received& received, bool new_session, Server
   *handle = made.handle;
   reply->pid = static_cast<uint32_t>(made.pid);
   server().channels.push_back(made.channel);
-  server().children.push_back(
-      {assignment.requester, made.pid, made.handle, received.fds[kStatusFd], channel, !new_session});
+  server().children.push_back({assignment.requester, made.pid, made.handle, received.fds[kStatusFd]});
   return false;
 }
 
@@ -227,7 +221,7 @@ bool start(int channel, const ForkHeader& header, const Received& received, cons
   } else if (refusal != nullptr) {
     deny(EBUSY, "refused");
     size += static_cast<size_t>(snprintf(answer.refusal, sizeof answer.refusal, "%.4000s", refusal));
-  } else if (start_child(channel, received, header.new_session != 0, signals, &answer.reply, &handle, turn)) {
+  } else if (start_child(received, header.new_session != 0, signals, &answer.reply, &handle, turn)) {
     return true;
   }
   server().wants_spare = refusal == nullptr;

@@ -15,9 +15,7 @@ struct ServedChild {
   uint32_t requester;
   pid_t pid;
   int handle;
-  int status;
-  int channel;   // that it was asked for on; -1: none, or closed by now
-  bool follows;  // it ends with its requester
+  int status;  // -1: nobody has asked for it
 };
 
 /// A process that was forked before anybody asked for it: it waits, with all that does not depend on who asks done.

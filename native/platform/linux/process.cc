@@ -18,11 +18,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <mutex>
 #include <initializer_list>
 #include <vector>
 
 #include "platform/linux/exit_record.h"
+#include "platform/linux/life_line.h"
 #include "platform/platform.h"
 
 // Younger than the headers we build with; the numbers are the same on every architecture.
@@ -152,10 +152,6 @@ bool poll_handle(int handle, int64_t timeout_ns) {
   return ppoll(&watch, 1, timeout_ns < 0 ? nullptr : &t, nullptr) == 1 && (watch.revents & POLLIN) != 0;
 }
 
-/// The bell of this process, and whose it is: a forked process needs one of its own.
-std::atomic<int> ending{-1};
-std::atomic<pid_t> ending_of{0};
-
 struct Followed {
   int parent;
   int ending;
@@ -167,10 +163,10 @@ void* follow(void* data) {
   struct pollfd watches[] = {{followed.parent, POLLIN, 0}, {followed.ending, POLLIN, 0}};
   while (poll(watches, 2, -1) < 0 && errno == EINTR) {
   }
-  if (((watches[0].revents | watches[1].revents) & POLLIN) == 0)
+  if (((watches[0].revents | watches[1].revents) & (POLLIN | POLLHUP)) == 0)
     return nullptr;  // someone closed it under us: nothing to follow any more
   // At once, however long this process takes to end: or a deep tree would take that for each generation.
-  if (ending_of.load(std::memory_order_acquire) == getpid()) doorbell_ring(ending.load());
+  life_line_ring();
   kill(getpid(), SIGTERM);
   struct timespec grace = {kGraceNs / 1'000'000'000, kGraceNs % 1'000'000'000};
   nanosleep(&grace, nullptr);
@@ -266,19 +262,6 @@ Failure process_self_handle(int* handle) {
   return {};
 }
 
-Failure process_ending(int* bell) {
-  static std::mutex mutex;
-  const std::lock_guard guard(mutex);
-  if (ending_of.load(std::memory_order_acquire) != getpid()) {
-    int made = -1;
-    if (Failure f = doorbell_create(&made)) return f;
-    ending.store(made);
-    ending_of.store(getpid(), std::memory_order_release);
-  }
-  *bell = ending.load();
-  return {};
-}
-
 Failure follow_parent(int parent_handle, int parent_ending) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
@@ -297,7 +280,8 @@ Failure follow_parent(int parent_handle, int parent_ending) {
     return {code, "pthread_create"};
   }
   // Not before: until then the parent's end was the end.
-  tie_to_parent(OurEnd::wakes);
+  prctl(PR_SET_PDEATHSIG, 0);
+  if (!life_line_wakes(parent_ending)) tie_to_parent(OurEnd::wakes);
   return {};
 }
 
