@@ -1,5 +1,5 @@
 /** The standard streams of a child. */
-import { fstatSync } from 'node:fs';
+import { fstatSync, readlinkSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { ProcessError } from '../errors.js';
 import { show, typeError } from '../native/arguments.js';
@@ -63,14 +63,22 @@ export function areOpen(items: readonly StdioItem[]): boolean {
   });
 }
 
-/** The arena may have got the number of what the program has closed since. */
 function isOpen(fd: number): boolean {
-  if (fd > 2 && fd === native.arenaInfo()?.fd) return false;
+  if (fd > 2 && isOurs(fd)) return false;
   try {
     fstatSync(fd);
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'EBADF';
+  }
+}
+
+/** What the package shares may have got the number of what the program has closed: the arena, a running child's letter. */
+function isOurs(fd: number): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`).startsWith('/memfd:multiproc');
+  } catch {
+    return fd === native.arenaInfo()?.fd;
   }
 }
 

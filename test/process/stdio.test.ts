@@ -27,10 +27,14 @@ forEachStartMethod(({ runScript, runJson }) => {
     const fresh = first.map((fd) => failure(['ignore', fd, 'inherit']));
     // Here the arena gets the number.
     const stale = open(); closeSync(stale); new mp.Lock();
-    const later = [failure(['ignore', stale, 'inherit']), failure(['ignore', { fd: stale }, 'inherit'])];
+    // Here the letter of a running child does.
+    await mp.run(tasks.square, 1);
+    const older = open(); closeSync(older); const running = new mp.Process(tasks.idle).start();
+    const later = [stale, { fd: stale }, older].map((item) => failure(['ignore', item, 'inherit']));
+    running.kill();
     console.log(JSON.stringify([fresh, later, await goesOn()]));`);
     const refused = ['ProcessError', 'ERR_MP_START', 'EBADF'];
-    expect(got).toEqual([Array(4).fill(refused), Array(2).fill(refused), [true, 9, 0]]);
+    expect(got).toEqual([Array(4).fill(refused), Array(3).fill(refused), [true, 9, 0]]);
   });
 
   for (const closed of ['1', '0, 1, 2']) {
