@@ -24,8 +24,8 @@ import {
 import { exitCodeText, signalNumber } from './signals.js';
 import { forkSelf, workInHeap } from './fork/fork.js';
 import { startProcess, type Started } from './start.js';
-import { openItems } from './stdio.js';
 import { getStartMethod, isStartMethodChosen, type StartMethod } from './start-method.js';
+import { openItems } from './stdio.js';
 import { prepareToFork } from './forkserver/client.js';
 import { descendantsOf, signalDescendant } from './tree.js';
 

@@ -62,7 +62,7 @@ export function becomeCapable(startPool: () => void): void {
 function noteLoaders(): void {
   // Node's own answer: it knows the command line, the variable, and files of options.
   const { getOptionValue } = internalModule('internal/options') as {
-    getOptionValue(name: string): readonly string[];
+    getOptionValue: (name: string) => readonly string[];
   };
   loaders = earlyLoaders = getOptionValue('--experimental-loader').length > 0;
   const module = internalModule('node:module') as Record<'register', (...args: unknown[]) => unknown>;
