@@ -10,14 +10,16 @@ import { splitCommand } from '../process/fork/command.js';
 import { runFlags } from '../process/fork/capable.js';
 
 const usage = `Usage: multiproc run [node options] script [arguments]
+       multiproc run [node options] - [arguments] < script
 
 Runs a program so that start method 'fork' is available in it: mp.getContext('fork').
 `;
 
 const [command, ...given] = process.argv.slice(2);
-const split = command === 'run' ? splitCommand(given) : null;
+const isHelp = (word: string | undefined): boolean => word === '--help' || word === '-h';
+const split = command === 'run' && !isHelp(given[0]) ? splitCommand(given) : null;
 if (split === null) {
-  const asked = command === undefined || command === '--help' || command === '-h';
+  const asked = command === undefined || isHelp(command) || (command === 'run' && isHelp(given[0]));
   process[asked ? 'stdout' : 'stderr'].write(usage);
   process.exit(asked ? 0 : 2);
 }

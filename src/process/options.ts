@@ -87,19 +87,19 @@ export function checkOptions(options: Record<string, unknown>, what: string): Ch
     throw typeError(
       `${what}: a daemon ends with this process, a detached process does not; choose one of them`,
     );
-  if (cwd !== undefined && typeof cwd !== 'string' && !(cwd instanceof URL)) {
-    throw typeError(`${what}: cwd must be a path or a file: URL, not ${show(cwd)}`);
-  }
   if (execArgv !== undefined && !(Array.isArray(execArgv) && execArgv.every((a) => typeof a === 'string'))) {
     throw typeError(`${what}: execArgv must be a list of strings, not ${show(execArgv)}`);
   }
+  execArgv?.forEach((argument: string) => {
+    checkText(argument, 'execArgv', what);
+  });
   return {
     target: target === undefined ? null : checkTarget(target, what),
     args: args === undefined ? [] : listOf(args, what),
     name: name as string | undefined,
     daemon: daemon as boolean | undefined,
     env: checkEnvironment(env, what),
-    cwd: cwd instanceof URL ? fileURLToPath(cwd) : cwd,
+    cwd: checkDirectoryName(cwd, what),
     stdio: checkStdio(stdio, what),
     execArgv: execArgv,
     detached: detached === true,
@@ -113,6 +113,31 @@ export function checkTarget(target: unknown, what: string): Target {
   throw typeError(`${what}: target must be a function, a URL or { module, export }, not ${show(target)}`);
 }
 
+/** To the system a text ends at its first NUL. */
+function checkText(text: string, key: string, what: string): void {
+  if (text.includes('\0'))
+    throw typeError(`${what}: ${key} has a NUL character, which no process can be given`);
+}
+
+function checkDirectoryName(cwd: unknown, what: string): string | undefined {
+  if (cwd === undefined) return undefined;
+  if (typeof cwd !== 'string' && !(cwd instanceof URL && cwd.protocol === 'file:'))
+    throw typeError(
+      `${what}: cwd must be a path or a file: URL, not ${show(cwd instanceof URL ? cwd.href : cwd)}`,
+    );
+  try {
+    const path = typeof cwd === 'string' ? cwd : fileURLToPath(cwd);
+    checkText(path, 'cwd', what);
+    return path;
+  } catch (error) {
+    // A file: URL of another host, or with an encoded slash.
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw code === 'ERR_MP_TYPE'
+      ? error
+      : typeError(`${what}: cwd ${show(String(cwd))} is no path: ${message}`);
+  }
+}
+
 function checkEnvironment(env: unknown, what: string): CheckedOptions['env'] {
   if (env === undefined) return undefined;
   // A list or a Map has no variables as its properties.
@@ -122,6 +147,8 @@ function checkEnvironment(env: unknown, what: string): CheckedOptions['env'] {
     Object.entries(env).map(([name, value]: [string, unknown]) => {
       if (name === '' || name.includes('='))
         throw typeError(`${what}: env has a variable ${show(name)}, which no program could read`);
+      checkText(name, 'the name of a variable in env', what);
+      if (typeof value === 'string') checkText(value, `env.${name}`, what);
       if (value === undefined || typeof value === 'string') return [name, value];
       if (typeof value === 'number' || typeof value === 'boolean') return [name, String(value)];
       throw typeError(`${what}: env.${name} must be a string, not ${show(value)}`);

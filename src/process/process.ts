@@ -26,6 +26,7 @@ import { exitCodeText, signalNumber } from './signals.js';
 import { forkSelf, workInHeap } from './fork/fork.js';
 import { startProcess, type Started } from './start.js';
 import { getStartMethod, isStartMethodChosen, type StartMethod } from './start-method.js';
+import { openItems } from './stdio.js';
 import { prepareToFork } from './forkserver/client.js';
 import { descendantsOf, signalDescendant } from './tree.js';
 
@@ -101,12 +102,14 @@ export class Process<R = any> {
       throw this.#misuse('ERR_MP_STATE', `${what}: this is the running process itself`);
     if (this.#child !== null)
       throw this.#misuse('ERR_MP_STARTED', `${what}: ${this.#name} was started before; make a new one`);
+    const stdio = openItems(this.#options.stdio, what);
     checkMayStart(what);
     checkMayHaveChildren(what);
     reapSometimes();
 
     const method = startMethodOf(this.constructor as typeof Process);
-    if (method === 'fork') return this.#fork(what);
+    const options = { ...this.#options, stdio };
+    if (method === 'fork') return this.#fork(options, what);
     const job = isProgramsOwn(this.constructor) ? referenceTo(this.constructor) : null;
     const target = this.#target === null ? null : referenceOf(this.#target, what);
     const launch = {
@@ -123,12 +126,11 @@ export class Process<R = any> {
       this: job === null ? {} : Object.fromEntries(Object.entries(this)),
     };
     const patient = (this.constructor as typeof Process)[boundMethod] !== null || isStartMethodChosen();
-    return this.#begun(startProcess(launch, given, this.#options, { method, patient }, what));
+    return this.#begun(startProcess(launch, given, options, { method, patient }, what));
   }
 
-  #fork(what: string): this {
+  #fork(options: CheckedOptions, what: string): this {
     const identity = this.#identity();
-    const options = this.#options;
     const work = workInHeap(this.#target, this.#args, what);
     return this.#begun(
       forkSelf(

@@ -1,6 +1,8 @@
 /** Starting a process: what both methods have in common. */
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, realpathSync, statSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
 import { ProcessError } from '../errors.js';
+import { typeError } from '../native/arguments.js';
 import { arenaDescriptor } from '../memory/arena.js';
 import { native } from '../native/load.js';
 import { encode } from '../transfer/codec.js';
@@ -49,13 +51,21 @@ export function startProcess(
   // Who names modules for the server to load wants it, and shall hear if they fail.
   const patient = chosen || forkserverPreload().length > 0;
   const env = environment(options.env);
+  const cwd = options.cwd ?? null;
+  const gone = isDirectoryGone();
+  if (gone && (cwd === null || !isAbsolute(cwd)))
+    throw new ProcessError(
+      'ERR_MP_START',
+      `${what}: cannot start in this program's own directory, which has been removed; give another as cwd`,
+      { errno: 'ENOENT', syscall: 'getcwd' },
+    );
+  // A server would start here, too.
   const forks =
-    method === 'forkserver' && mayFork(options.execArgv, env) && (patient || waitsForServer(launch));
+    method === 'forkserver' && !gone && mayFork(options.execArgv, env) && (patient || waitsForServer(launch));
   // Preloads are looked up from the working directory, which must then be the parent's until they are loaded.
   const movesLater =
     forks ||
-    (options.cwd !== undefined && hasPreloads(options.execArgv ?? inheritedExecArgv(), env.NODE_OPTIONS));
-  const cwd = options.cwd ?? null;
+    (cwd !== null && !gone && hasPreloads(options.execArgv ?? inheritedExecArgv(), env.NODE_OPTIONS));
   if (movesLater && cwd !== null) checkDirectory(cwd, what);
   if (forks) launch.surroundings = surroundings(env, cwd, what);
   else if (movesLater) launch.cwd = cwd;
@@ -122,15 +132,26 @@ function waitsForServer(launch: Launch): boolean {
 /** A copy: what is changed while the child starts must not matter. */
 function environment(given: CheckedOptions['env']): Record<string, string> {
   if (given === undefined) return ownVariables();
-  const env: Record<string, string> = {};
-  for (const [name, value] of Object.entries(given)) if (value !== undefined) env[name] = value;
-  return env;
+  // Not by assignment: there may be a variable named __proto__.
+  return Object.fromEntries(
+    Object.entries(given).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }
 
 export function checkTexts(texts: string[], what: string): void {
   const bad = texts.find((text) => text.includes('\0'));
   if (bad !== undefined) {
-    throw new TypeError(`${what}: a NUL character in ${JSON.stringify(bad)} cannot be given to a process`);
+    throw typeError(`${what}: a NUL character in ${JSON.stringify(bad)} cannot be given to a process`);
+  }
+}
+
+/** Whether this program's own directory has been removed. Node itself remembers where it was. */
+export function isDirectoryGone(): boolean {
+  try {
+    realpathSync.native('.');
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
   }
 }
 

@@ -1,5 +1,7 @@
 /** The standard streams of a child. */
+import { fstatSync, readlinkSync } from 'node:fs';
 import { connect, Socket } from 'node:net';
+import { ProcessError } from '../errors.js';
 import { show, typeError } from '../native/arguments.js';
 import { native } from '../native/load.js';
 import { onWindows } from '../native/system.js';
@@ -33,6 +35,57 @@ export function checkStdio(stdio: unknown, what: string): readonly StdioItem[] {
     descriptorOf(given, i, what);
     return given as StdioItem;
   });
+}
+
+/**
+ * Each as a pipe, nothing, or a descriptor that is open. To be called before anything of ours is opened for the start, which
+ * could get the number of one that is not, and the child would write there. 'inherit' of a stream that this program has
+ * closed is nothing, as for any program in such a place.
+ */
+export function openItems(items: readonly StdioItem[], what: string): readonly StdioItem[] {
+  return items.map((item, i) => {
+    const fd = descriptorOf(item, i, what);
+    if (fd === 'pipe') return fd;
+    if (fd < 0) return 'ignore';
+    if (isOpen(fd)) return fd;
+    if (item === 'inherit') return 'ignore';
+    throw new ProcessError(
+      'ERR_MP_START',
+      `${what}: stdio[${i}] is descriptor ${fd}, which this program has not open; give one that is, or 'ignore'`,
+      { errno: 'EBADF', syscall: 'dup2' },
+    );
+  });
+}
+
+export function areOpen(items: readonly StdioItem[]): boolean {
+  return items.every((item, i) => {
+    const fd = descriptorOf(item, i, 'stdio');
+    return fd === 'pipe' || fd < 0 || item === 'inherit' || isOpen(fd);
+  });
+}
+
+function isOpen(fd: number): boolean {
+  if (fd > 2 && isOurs(fd)) return false;
+  try {
+    fstatSync(fd);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'EBADF';
+  }
+}
+
+/** What the package shares may have got the number of what the program has closed: the arena, a running child's letter. */
+function isOurs(fd: number): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`).startsWith('/memfd:multiproc');
+  } catch {
+    return fd === native.arenaInfo()?.fd;
+  }
+}
+
+/** This program's own output and errors; where it has closed them, `nothing()`. */
+export function ownOutputs(nothing: () => number): number[] {
+  return [1, 2].map((fd) => (isOpen(fd) ? fd : nothing()));
 }
 
 /** Opens what is needed. Closes all of it again if something fails. */
@@ -84,12 +137,15 @@ export function streamsOf(plan: StdioPlan): (Socket | null)[] {
   );
 }
 
+/** To the system a descriptor is an int. */
+const greatest = 2 ** 31 - 1;
+
 function descriptorOf(item: unknown, position: number, what: string): number | 'pipe' {
   if (item === 'pipe') return 'pipe';
   if (item === 'inherit') return position;
   if (item === 'ignore') return -1;
   const fd: unknown = typeof item === 'object' && item !== null ? (item as { fd?: unknown }).fd : item;
-  if (typeof fd === 'number' && Number.isInteger(fd) && fd >= 0) return fd;
+  if (typeof fd === 'number' && Number.isInteger(fd) && fd >= 0 && fd <= greatest) return fd;
   throw typeError(
     `${what}: stdio[${position}] must be 'pipe', 'ignore', 'inherit', a descriptor or an open stream with one, not ${show(item)}`,
   );

@@ -94,6 +94,14 @@ forEachStartMethod(({ method, runJson, runScript }) => {
     expect(got).toEqual([`${here}preload`, resolve(here, '..'), `${here}preload`]);
   });
 
+  test('a variable may have any name', async () => {
+    const got = await runJson(`${head}
+    const env = Object.fromEntries([...Object.entries(process.env), ['__proto__', 'x'], ['toString', 'y']]);
+    const has = (name) => new mp.Process({ target: tasks.hasVariable, args: [name], env }).start().result();
+    out([await has('__proto__'), await has('toString'), await has('none')]);`);
+    expect(got).toEqual([true, true, false]);
+  });
+
   test('standard input is empty by default', async () => {
     const end = await runScript(`${head} new mp.Process(tasks.copyInput).start();`, {
       input: 'for the parent',

@@ -213,6 +213,23 @@ test('multiproc run: signals and the pid are the program’s; without a script i
   expect(lines).toEqual([String(child.pid), 'got it']);
   const usage = await runScript(new URL('../../lib/entry/run.js', import.meta.url), { args: ['run'] });
   expect([usage.code, usage.stdout, /Usage: multiproc run/.test(usage.stderr)]).toEqual([2, '', true]);
+  for (const args of [['run', '--help'], ['run', '-h'], ['--help'], []]) {
+    const help = await runScript(new URL('../../lib/entry/run.js', import.meta.url), { args });
+    expect([help.code, /Usage: multiproc run/.test(help.stdout), help.stderr], args.join()).toEqual([
+      0,
+      true,
+      '',
+    ]);
+  }
+});
+
+test('multiproc run: a script that comes by standard input, and options in any of Node’s spellings', async () => {
+  const end = await runScript(new URL('../../lib/entry/run.js', import.meta.url), {
+    args: ['run', '--input_type', 'module', '-', 'a', '--b'],
+    input: `import * as mp from 'multiproc'; console.log(await mp.getContext('fork').run(() => process.argv.slice(2)));`,
+    cwd: fileURLToPath(new URL('.', import.meta.url)),
+  });
+  expect([end.code, end.stdout], describe(end)).toEqual([0, "[ 'a', '--b' ]\n"]);
 });
 
 test('multiproc run: TypeScript, with a loader or as Node itself can', async () => {

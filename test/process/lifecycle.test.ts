@@ -231,7 +231,6 @@ forEachStartMethod(({ runJson, runScript, method, launcher }) => {
       await failure({ stdio: [999, 'pipe', 'pipe'] }),
       await failure({ stdio: ['pipe', 'pipe', 'pipe'], execArgv: ['--expose-gc'] }, () => { process.execPath = '/no/such/node' }),
       await failure({ args: [() => 1] }, () => { process.execPath = real }),
-      await failure({ env: { A: 'a\\0b' } }),
     ];
     await new Promise(setImmediate);
     await Promise.all(mp.activeChildren().map((p) => p.join()));
@@ -245,10 +244,54 @@ forEachStartMethod(({ runJson, runScript, method, launcher }) => {
       ['ProcessError', 'ERR_MP_START', 'EBADF', 'dup2', false],
       forks ? unsupported : ['ProcessError', 'ERR_MP_START', 'ENOENT', 'execve', false],
       forks ? 'started' : ['MultiprocessingError', 'ERR_MP_CLONE', null, null, false],
-      ['TypeError', null, null, null, false],
       0,
       0,
     ]);
+  });
+
+  test('texts that no process can be given, and directories that are none, are refused when it is made', async () => {
+    const got = await runJson(`${head}
+    const refusal = (o) => { try { new mp.Process({ target: tasks.square, ...o }); return 'made' } catch (e) { return [e.name, e.code, e.message] } };
+    out([{ env: { A: 'a\\0b' } }, { env: { 'A\\0': 'b' } }, { execArgv: ['--title=\\0'] }, { cwd: '/tmp\\0' }, { cwd: new URL('file:///tmp%00') },
+      { cwd: new URL('http://x/') }, { cwd: new URL('file://elsewhere/x') }, { cwd: 7 }].map(refusal));`);
+    const nul = 'has a NUL character, which no process can be given';
+    expect(got).toEqual(
+      [
+        `env.A ${nul}`,
+        `the name of a variable in env ${nul}`,
+        `execArgv ${nul}`,
+        `cwd ${nul}`,
+        `cwd ${nul}`,
+        'cwd must be a path or a file: URL, not "http://x/"',
+        expect.stringContaining('is no path'),
+        'cwd must be a path or a file: URL, not 7',
+      ].map((text: unknown) => [
+        'TypeError',
+        'ERR_MP_TYPE',
+        typeof text === 'string' ? `new Process(): ${text}` : text,
+      ]),
+    );
+  });
+
+  test('a program whose own directory has been removed: no child runs elsewhere unasked', async () => {
+    const got = await runJson(
+      `${head}
+    import { mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
+    const start = (cwd) => { try { return new mp.Process({ target: tasks.directory, cwd }).start().result() } catch (e) { return [e.name, e.code, e.errno] } };
+    const all = async () => [await start(), await start('..'), await start('/')];
+    const removed = mkdtempSync('/tmp/multiproc-removed-');
+    process.chdir(removed); rmdirSync(removed);
+    const without = method === 'fork' ? [] : await all();
+    // With a server that started elsewhere, and another directory in the place of the old one.
+    process.chdir('/'); await mp.run(tasks.square, 1);
+    mkdirSync(removed); process.chdir(removed); rmdirSync(removed); mkdirSync(removed);
+    const beside = method === 'fork' ? [] : await all();
+    rmdirSync(removed); process.chdir('/');
+    out([without, beside, await start()]);`.replaceAll('method === ', `'${method}' === `),
+    );
+    const none = ['ProcessError', 'ERR_MP_START', 'ENOENT'];
+    const expected = method === 'fork' ? [] : [none, none, '/'];
+    expect(got).toEqual([expected, expected, '/']);
   });
 
   test('too few descriptors: EMFILE, and nothing is left', async () => {

@@ -6,11 +6,19 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "platform/linux/descriptors.h"
+
 namespace mp::platform {
 
 Failure channel_create(int* requester_end, int* server_end) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return {errno, "socketpair"};
+  for (int& end : ends) end = above_streams(end);
+  if (ends[0] < 0 || ends[1] < 0) {
+    const Failure failed{errno, "socketpair"};
+    close_all(ends, 2);
+    return failed;
+  }
   // Each message then says who sent it: a channel that was inherited, or a user that was changed, is no secret.
   const int yes = 1;
   if (setsockopt(ends[1], SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) < 0) {
@@ -56,6 +64,7 @@ Failure datagram_receive(int fd, void* data, size_t size, bool wait, Received* o
     out->size = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
   } while (out->size < 0 && errno == EINTR);
   if (out->size < 0) return {errno, "recvmsg"};
+  bool lost = false;
   for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
     if (c->cmsg_level != SOL_SOCKET) continue;
     if (c->cmsg_type == SCM_CREDENTIALS) {
@@ -68,6 +77,8 @@ Failure datagram_receive(int fd, void* data, size_t size, bool wait, Received* o
       for (size_t i = 0; i < count; i++) {
         int received;
         memcpy(&received, CMSG_DATA(c) + i * sizeof received, sizeof received);
+        received = above_streams(received);
+        lost = lost || received < 0;
         if (out->fd_count < kForkFdMax)
           out->fds[out->fd_count++] = received;
         else
@@ -75,7 +86,7 @@ Failure datagram_receive(int fd, void* data, size_t size, bool wait, Received* o
       }
     }
   }
-  out->cut = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+  out->cut = lost || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
   return {};
 }
 

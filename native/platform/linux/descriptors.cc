@@ -7,12 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "platform/linux/descriptors.h"
 #include "platform/platform.h"
 
 namespace mp::platform {
 
 Failure doorbell_create(int* fd) {
-  *fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  *fd = above_streams(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (*fd < 0) return {errno, "eventfd"};
   return {};
 }
@@ -43,6 +44,13 @@ Failure pipe_offer(bool, int*, char (&)[kPipeNameMax]) { return {ENOSYS, "multip
 Failure pipe_create(int* read_end, int* write_end) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) < 0) return {errno, "pipe2"};
+  for (int& end : ends) end = above_streams(end);
+  if (ends[0] < 0 || ends[1] < 0) {
+    const Failure failed{errno, "pipe2"};
+    for (const int end : ends)
+      if (end >= 0) close(end);
+    return failed;
+  }
   *read_end = ends[0];
   *write_end = ends[1];
   return {};

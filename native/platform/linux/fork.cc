@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "platform/linux/descriptors.h"
 #include "platform/linux/life_line.h"
 #include "platform/platform.h"
 
@@ -82,7 +83,7 @@ Failure process_fork(const int* streams, bool new_session, Spawned* out) {
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return {failed, "fork"};
-  const long handle = syscall(SYS_pidfd_open, pid, 0);
+  const int handle = above_streams(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   if (handle < 0) {
     const Failure failure{errno, "pidfd_open"};
     kill(pid, SIGKILL);
@@ -91,7 +92,7 @@ Failure process_fork(const int* streams, bool new_session, Spawned* out) {
     return failure;
   }
   if (new_session) await_session(pid);
-  *out = {static_cast<uint32_t>(pid), static_cast<int>(handle)};
+  *out = {static_cast<uint32_t>(pid), handle};
   return {};
 }
 

@@ -107,7 +107,8 @@ Failure fork_request(int channel, const SpawnRequest& request, int64_t wake_at, 
                      uint32_t interrupt_value, uint32_t* untold, ForkAnswer* out) {
   if (request.fd_count < 3 || request.fd_count + kStreamFds > kForkFdMax) return {EINVAL, "sendmsg"};
   Opened opened;
-  if (pipe2(opened.status, O_CLOEXEC) < 0 || pipe2(opened.go, O_CLOEXEC) < 0) return {errno, "pipe2"};
+  if (Failure f = pipe_create(&opened.status[0], &opened.status[1])) return f;
+  if (Failure f = pipe_create(&opened.go[0], &opened.go[1])) return f;
   int fds[kForkFdMax] = {opened.status[1], opened.go[0]};
   for (int i = 0; i < request.fd_count; i++) {
     if (request.fds[i] < 0 && opened.nothing < 0 &&

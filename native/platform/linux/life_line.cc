@@ -24,10 +24,10 @@ Failure process_ending(int* life_line) {
   static std::mutex mutex;
   const std::lock_guard guard(mutex);
   if (owner.load(std::memory_order_acquire) != getpid()) {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0) return {errno, "pipe2"};
-    read_end.store(ends[0]);
-    write_end.store(ends[1]);
+    int read = -1, write = -1;
+    if (Failure f = pipe_create(&read, &write)) return f;
+    read_end.store(read);
+    write_end.store(write);
     owner.store(getpid(), std::memory_order_release);
   }
   *life_line = read_end.load();

@@ -1,4 +1,5 @@
 // Anonymous shared memory: sealed memfds. Nothing has a name, so nothing outlives its last user.
+#include "platform/linux/descriptors.h"
 #include "platform/platform.h"
 
 #include <errno.h>
@@ -25,7 +26,7 @@ int memfd(const char* label, unsigned flags) {
   int fd = static_cast<int>(syscall(SYS_memfd_create, label, flags | kNoexecSeal));
   if (fd < 0 && errno == EINVAL)
     fd = static_cast<int>(syscall(SYS_memfd_create, label, flags));  // before Linux 6.3
-  return fd;
+  return above_streams(fd);
 }
 
 /// A number in a small file of /proc or /sys; false if it has none ("max") or cannot be read.
@@ -184,7 +185,7 @@ Failure memory_open_of(uint32_t pid, int other, const char* label, int* out) {
   snprintf(expected, sizeof expected, "/memfd:%s (deleted)", label);
   struct stat s;
   if (strcmp(target, expected) != 0 || stat(path, &s) != 0 || !S_ISREG(s.st_mode)) return none;
-  const int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  const int fd = above_streams(open(path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (fd < 0) return {errno == ESRCH ? ENOENT : errno, "open"};
   constexpr int seals = kSealSeal | kSealShrink | kSealGrow;
   const int sealed = fcntl(fd, kGetSeals);

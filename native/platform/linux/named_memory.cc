@@ -1,5 +1,6 @@
 // Named segments: objects in /dev/shm, and plain files. /dev/shm is opened by path: shm_open() is in another library
 // before glibc 2.34, does nothing else, and knows neither O_TMPFILE nor linkat.
+#include "platform/linux/descriptors.h"
 #include "platform/platform.h"
 
 #include <dirent.h>
@@ -99,7 +100,7 @@ Failure named_prepare(Place place, uint32_t mode, Unnamed* out) {
   Path directory(place);
   if (directory.failed) return directory.failed;
   directory.to_directory();
-  int fd = open(directory.text, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+  int fd = above_streams(open(directory.text, O_TMPFILE | O_RDWR | O_CLOEXEC, mode));
   // EISDIR, EOPNOTSUPP, EINVAL: this file system (or kernel) has no files without a name. Without /proc none gets one.
   const bool unsupported = fd < 0 && (errno == EISDIR || errno == EOPNOTSUPP || errno == EINVAL);
   if (fd < 0 && !unsupported) return {errno, "open"};
@@ -110,7 +111,7 @@ Failure named_prepare(Place place, uint32_t mode, Unnamed* out) {
   }
   if (fd < 0) {
     if (Failure failed = temporary_name(place, out->temporary)) return failed;
-    fd = open(out->temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, mode);
+    fd = above_streams(open(out->temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, mode));
     if (fd < 0) return out->temporary[0] = 0, Failure{errno, "open"};
   }
   out->fd = fd;
@@ -191,8 +192,8 @@ Failure named_open(Place place, bool writable, int* out) {
   const Path path(place);
   if (path.failed) return path.failed;
   // O_NONBLOCK: the name may be a pipe's, whose opening would wait.
-  const int fd =
-      open(path.text, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  const int fd = above_streams(
+      open(path.text, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
   if (fd < 0) return {errno == ENXIO ? ENODEV : errno, "open"};
   struct stat s;
   Failure failed;

@@ -21,6 +21,7 @@
 #include <initializer_list>
 #include <vector>
 
+#include "platform/linux/descriptors.h"
 #include "platform/linux/exit_record.h"
 #include "platform/linux/life_line.h"
 #include "platform/platform.h"
@@ -205,7 +206,15 @@ Failure process_spawn(const SpawnRequest& request, Spawned* out) {
     if (handle >= 0) close(handle);
     return launch.failure;
   }
-  *out = {static_cast<uint32_t>(pid), handle};
+  const int kept = above_streams(handle);
+  if (kept < 0) {
+    const Failure failed{errno, "fcntl"};
+    kill(pid, SIGKILL);
+    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    return failed;
+  }
+  *out = {static_cast<uint32_t>(pid), kept};
   return {};
 }
 
@@ -256,9 +265,9 @@ bool process_wait(int handle, int64_t wake_at, const Word* interrupt, uint32_t i
 void process_children(uint32_t, std::vector<uint32_t>*) {}  // they are told by /proc: src/process/tree.ts
 
 Failure process_self_handle(int* handle) {
-  const long fd = syscall(SYS_pidfd_open, getpid(), 0);
+  const int fd = above_streams(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
   if (fd < 0) return {errno, "pidfd_open"};
-  *handle = static_cast<int>(fd);
+  *handle = fd;
   return {};
 }
 

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "platform/linux/descriptors.h"
 #include "platform/platform.h"
 
 namespace mp::platform {
@@ -56,7 +57,7 @@ struct Address {
 };
 
 Failure open_for(const Address& address, int type, int* fd) {
-  *fd = socket(address.bytes.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  *fd = above_streams(socket(address.bytes.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   return *fd < 0 ? Failure{errno, "socket"} : Failure{};
 }
 
@@ -130,7 +131,7 @@ bool socket_abandoned(SocketPlace place) {
 
 Failure socket_accept(int listener, int* fd) {
   for (;;) {
-    *fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    *fd = above_streams(accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (*fd >= 0) {
       hurry(*fd);
       return {};

@@ -15,8 +15,6 @@ const endMs = 200;
 const poolSize = 4;
 const waiterThread = 'mp-waiter';
 
-const loaderOption = /(^|\s)--(experimental-)?loader\b/;
-
 let capable = false;
 /** Whether Node runs loaders of the program's, which it does in a thread of its own; and did before we counted threads. */
 let loaders = false;
@@ -62,9 +60,11 @@ export function becomeCapable(startPool: () => void): void {
 }
 
 function noteLoaders(): void {
-  loaders = earlyLoaders = loaderOption.test(
-    `${process.env.NODE_OPTIONS ?? ''} ${process.execArgv.join(' ')}`,
-  );
+  // Node's own answer: it knows the command line, the variable, and files of options.
+  const { getOptionValue } = internalModule('internal/options') as {
+    getOptionValue: (name: string) => readonly string[];
+  };
+  loaders = earlyLoaders = getOptionValue('--experimental-loader').length > 0;
   const module = internalModule('node:module') as Record<'register', (...args: unknown[]) => unknown>;
   const { register } = module;
   module.register = (...args) => {

@@ -1,4 +1,5 @@
 /** The command line of `multiproc run`. */
+import { optionName } from '../exec-args.js';
 
 export interface Command {
   options: string[];
@@ -8,13 +9,14 @@ export interface Command {
 
 /** Node's options whose value may be the next argument. */
 const takesValue =
-  /^(-r|--require|--import|--loader|--experimental-loader|-C|--conditions|--title|--env-file(-if-exists)?|--experimental-config-file|--inspect-port|--debug-port|--disable-warning|--icu-data-dir|--openssl-config|--redirect-warnings|--diagnostic-dir|--dns-result-order|--unhandled-rejections|--input-type|--experimental-default-type|--watch-path)$/;
+  /^(-r|--require|--import|--loader|--experimental-loader|-C|--conditions|--title|--env-file(-if-exists)?|--(experimental-)?config-file|--inspect-port|--debug-port|--disable-warning|--icu-data-dir|--openssl-config|--redirect-warnings|--diagnostic-dir|--dns-result-order|--unhandled-rejections|--input-type|--experimental-default-type|--watch-path)$/;
 
 /** Null if there is no script. */
 export function splitCommand(given: readonly string[]): Command | null {
   let at = 0;
-  while (at < given.length && given[at]!.startsWith('-') && given[at] !== '--') {
-    at += takesValue.test(given[at]!) ? 2 : 1;
+  // A dash alone is the script that comes by standard input.
+  while (at < given.length && /^-./.test(given[at]!) && given[at] !== '--') {
+    at += takesValue.test(given[at]!.includes('=') ? '' : optionName(given[at]!)) ? 2 : 1;
   }
   const options = given.slice(0, at);
   const [script, ...args] = given.slice(given[at] === '--' ? at + 1 : at);

@@ -22,7 +22,7 @@ import { mendWorkers } from '../forkserver/threads.js';
 import { referenceOf } from '../../transfer/function-ref.js';
 import { resolveFunction } from '../../transfer/function-resolve.js';
 import type { CheckedOptions, Target } from '../options.js';
-import { asProcessError, checkDirectory, checkTexts, openFor, type Started } from '../start.js';
+import { asProcessError, checkDirectory, openFor, type Started } from '../start.js';
 import { closeStdio, streamsOf } from '../stdio.js';
 import { Work } from '../work.js';
 import { checkMayFork, countThreadsAgain } from './capable.js';
@@ -67,10 +67,6 @@ export function forkSelf(fork: Fork, what: string): Started {
       `${what}: execArgv cannot be given to a forked process, which runs already; use another start method`,
     );
   if (options.cwd !== undefined) checkDirectory(options.cwd, what);
-  checkTexts(
-    Object.entries(options.env ?? {}).flatMap(([name, value]) => [name, value ?? '']),
-    what,
-  );
   arenaDescriptor();
   const unpin = pinEach(Reference.all());
   const undo: (() => void)[] = [unpin];

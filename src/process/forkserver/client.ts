@@ -1,5 +1,6 @@
 /** The requester's side of a forkserver: starting it, telling it what to load, and asking it for processes. */
-import { fstatSync, readFileSync } from 'node:fs';
+import { fstatSync, openSync, readFileSync } from 'node:fs';
+import { devNull } from 'node:os';
 import { resolve } from 'node:path';
 import { InterruptedError, ProcessError } from '../../errors.js';
 import { arenaDescriptor } from '../../memory/arena.js';
@@ -10,7 +11,8 @@ import { inheritedArgv, inheritedExecArgv, ownVariables } from '../exec-args.js'
 import type { Launch, Surroundings } from '../launch.js';
 import type { CheckedOptions } from '../options.js';
 import { forkFlags } from '../fork-flags.js';
-import { checkTexts, type Parcel } from '../start.js';
+import { checkTexts, isDirectoryGone, type Parcel } from '../start.js';
+import { areOpen, ownOutputs } from '../stdio.js';
 import { currentUmask } from './surroundings.js';
 import { mayFork } from './may-fork.js';
 import { forkserverPreload, mainModule } from './preload.js';
@@ -35,8 +37,10 @@ let serverEnv: Record<string, string> = {};
 let mainUnfit = false;
 
 /** Starts the server if there is none, without waiting for it. What fails is left to start(). */
-export function prepareToFork({ execArgv, env }: CheckedOptions): void {
-  if (!mayPrepare() || !mayFork(execArgv, env ?? process.env)) return;
+export function prepareToFork({ execArgv, env, stdio }: CheckedOptions): void {
+  if (native.forkserverGeneration() !== 0 || !mayPrepare() || !mayFork(execArgv, env ?? process.env)) return;
+  // What start() will refuse: a server could get the descriptor's number, and has no directory to start in.
+  if (!areOpen(stdio) || isDirectoryGone()) return;
   try {
     serverGeneration();
   } catch {
@@ -150,7 +154,7 @@ function serverGeneration(): number {
       env.UV_USE_IO_URING ?? [],
     ),
     Object.entries({ ...env, UV_USE_IO_URING: '0' }).map(([name, value]) => `${name}=${value}`),
-    [-1, 1, 2, arenaDescriptor()],
+    [-1, ...ownOutputs(() => -1), arenaDescriptor()],
   );
   if (id !== null) collectLater(id);
   serverEnv = env;
@@ -182,12 +186,13 @@ function load(generation: number, modules: string[], main: string | null, wait: 
     modules,
     main,
   };
-  const file = native.fileCreate('multiproc-preload');
+  const files = [native.fileCreate('multiproc-preload')];
+  const nothing = (): number => files[files.push(openSync(devNull, 'w')) - 1]!;
   try {
-    native.fileWrite(file, Buffer.from(JSON.stringify(message)), 0);
-    if (!native.forkserverTell([file, 1, 2], wait)) return false;
+    native.fileWrite(files[0]!, Buffer.from(JSON.stringify(message)), 0);
+    if (!native.forkserverTell([files[0]!, ...ownOutputs(nothing)], wait)) return false;
   } finally {
-    native.fdClose(file);
+    for (const file of files) native.fdClose(file);
   }
   if (told.generation !== generation) told = { generation, modules: new Set(), own: new Set() };
   for (const module of modules) {

@@ -1,5 +1,5 @@
 /** Whether a process can come from a forkserver: it has the Node options and variables that the server was started with. */
-import { hasPreloads, inheritedExecArgv } from '../exec-args.js';
+import { hasPreloads, inheritedExecArgv, optionNames } from '../exec-args.js';
 
 /** Read by Node, its libraries or the loader when a program starts, and never again. */
 const readAtStart =
@@ -22,7 +22,7 @@ const execArgv = inheritedExecArgv();
 // Loaders run in a thread of their own, which a fork does not take along.
 const neverForks =
   hasPreloads(execArgv, process.env.NODE_OPTIONS) ||
-  execArgv.some((option) => notForForked.test(option)) ||
+  optionNames(execArgv, process.env.NODE_OPTIONS).some((name) => notForForked.test(name)) ||
   process.env.NODE_V8_COVERAGE !== undefined;
 
 /** `env`: all its variables. What does not fit is spawned. */
