@@ -1,6 +1,8 @@
 // The addon's entry: each area adds its functions to the exports of the environment that loads it.
 #include <node_api.h>
 
+#include "platform/platform.h"
+
 namespace mp::node {
 void init_arena(napi_env env, napi_value exports);
 void init_blocks(napi_env env, napi_value exports);
@@ -20,6 +22,7 @@ void init_sockets(napi_env env, napi_value exports);
 }  // namespace mp::node
 
 NAPI_MODULE_INIT() {
+  mp::platform::stay_loaded();
   mp::node::init_arena(env, exports);
   mp::node::init_blocks(env, exports);
   mp::node::init_lock(env, exports);

@@ -423,6 +423,9 @@ Failure move_fd(int fd, int to);  // `to` is then what `fd` was, open in program
 
 /// What the program has under a linker's name; null: nothing.
 void* symbol(const char* name);
+/// Keeps this code loaded until the process ends: Node unloads the addon with the last worker thread that has it, and handlers
+/// of signals and native threads would be left with nothing.
+void stay_loaded();
 
 /// Counts SIGINT and SIGTERM that reached a handler of this program (default actions never return). Watched by blocking
 /// waits: a change means "interrupted". Call interrupt_watch() before each long wait: it puts the counter in front of

@@ -99,6 +99,7 @@ void await_space(int) {}
 Failure move_fd(int, int) { return kUnsupported; }
 
 void* symbol(const char*) { return nullptr; }
+void stay_loaded() {}
 
 Word* interrupt_word() {
   static Word never{0};

@@ -25,6 +25,7 @@ Failure memory_file(const char*, int* fd) {
   wchar_t path[MAX_PATH + 64];
   DWORD length = GetTempPathW(MAX_PATH + 1, path);
   if (length == 0) return failed_call("GetTempPathW");
+  if (length > MAX_PATH) return {ENAMETOOLONG, "GetTempPathW"};
   unsigned char random[16];
   if (Failure f = random_bytes(random, sizeof random)) return f;
   for (const wchar_t* c = L"multiproc-"; *c != 0; c++) path[length++] = *c;

@@ -20,6 +20,9 @@
 //     more is gone, with what was released too often.
 // K3  Who waits for a token's word waits on the process that has it as well: that wakes everybody, not one.
 //
+// A release may go to who came later, with the value of then, while an earlier sleeper is still between 3 and 4: that one sleeps
+// on until the ceiling of waits. Words with a chain of wakes (a lock's) do not notice.
+//
 // Death    sleeper: its handles go, its bed stays taken (K2); a release that it was to have is lost to whoever slept beside
 //          it, until the ceiling of waits. Waker between its change and d: the same; or the token of the dead wakes.
 // Views    what is slept on stays mapped, by the contract of park(); an address is looked up anew at each call.

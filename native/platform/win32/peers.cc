@@ -17,18 +17,28 @@ Entry entries
 
 Peer opened(uint32_t pid, uint64_t started) {
   HANDLE process = OpenProcess(SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid);
-  // A process that runs but must not be looked at lives as long as it likes.
-  if (process == nullptr) return {nullptr, GetLastError() != ERROR_ACCESS_DENIED, -1};
+  // Only this says that there is none: one that must not be looked at, or not for want of memory, may live.
+  if (process == nullptr) return {nullptr, GetLastError() == ERROR_INVALID_PARAMETER, -1};
   const uint64_t its = start_time_of(process);
   if (its != 0 && (started == 0 || its == started)) return {process, false, -1};
   CloseHandle(process);
   return {nullptr, true, -1};
 }
 
+/// One entry after the other, a look at each call: those that ended and are never asked for again give their handles back.
+void tidy() {
+  static uint32_t next = 0;
+  Entry& e = entries[next++ % kEntries];
+  if (e.process == nullptr || e.users > 0 || WaitForSingleObject(e.process, 0) != WAIT_OBJECT_0) return;
+  CloseHandle(e.process);
+  e = {};
+}
+
 }  // namespace
 
 Peer peer_hold(uint32_t pid, uint64_t started) {
   const Guard guard(&lock);
+  tidy();
   const int at = static_cast<int>(pid / 4 % kEntries);
   Entry& e = entries[at];
   if (e.process != nullptr && e.pid == pid && e.started == started && started != 0) {

@@ -142,7 +142,12 @@ void process_children(uint32_t pid, std::vector<uint32_t>* children) {
   if (snapshot == INVALID_HANDLE_VALUE) return;
   PROCESSENTRY32W entry;
   entry.dwSize = sizeof entry;
+  // Of a process that has ended the children are nobody's: its pid may have been another's before.
   const uint64_t since = process_start_time(pid);
+  if (since == 0) {
+    CloseHandle(snapshot);
+    return;
+  }
   for (BOOL more = Process32FirstW(snapshot, &entry); more; more = Process32NextW(snapshot, &entry)) {
     // The parent's pid is what it was: that of a parent that has ended may be somebody else's by now, who is younger.
     if (entry.th32ParentProcessID != pid || entry.th32ProcessID == pid) continue;

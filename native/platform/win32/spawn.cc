@@ -152,8 +152,9 @@ Failure process_spawn(const SpawnRequest& request, Spawned* out) {
     info.StartupInfo.hStdOutput = gifts.handles[1];
     info.StartupInfo.hStdError = gifts.handles[2];
   }
-  // Suspended: in its job before its first instruction, also where it is not born in it.
-  DWORD flags = CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT | CREATE_SUSPENDED;
+  DWORD flags = CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT;
+  // In its job before its first instruction, also where it is not born in it.
+  if (job != nullptr) flags |= CREATE_SUSPENDED;
   if (request.new_session) flags |= DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP;
   if (request.hide_window) {
     info.StartupInfo.dwFlags |= STARTF_USESHOWWINDOW;
@@ -172,7 +173,7 @@ Failure process_spawn(const SpawnRequest& request, Spawned* out) {
   BOOL born_there = FALSE;
   if (job != nullptr && !(IsProcessInJob(made.hProcess, job, &born_there) && born_there))
     AssignProcessToJobObject(job, made.hProcess);
-  ResumeThread(made.hThread);
+  if (job != nullptr) ResumeThread(made.hThread);
   CloseHandle(made.hThread);
   *out = {made.dwProcessId, number_of(made.hProcess)};
   return {};

@@ -34,4 +34,10 @@ void* symbol(const char* name) {
   return reinterpret_cast<void*>(GetProcAddress(GetModuleHandleW(nullptr), name));
 }
 
+void stay_loaded() {
+  HMODULE own;
+  GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
+                     reinterpret_cast<LPCWSTR>(&stay_loaded), &own);
+}
+
 }  // namespace mp::platform
