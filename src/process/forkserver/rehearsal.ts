@@ -33,8 +33,7 @@ let told: [launch: Uint8Array, given: Uint8Array];
 
 export async function rehearse(): Promise<void> {
   drawAnew();
-  // V8 collects what has become hot and compiles it together: a half-full collection would be each child's to compile.
-  setFlagsFromString('--no-baseline-batch-compilation');
+  compileAtOnce(true);
   for (let i = 0; i < rounds; i++) {
     const surroundings = { ...ownSurroundings(), umask: currentUmask() };
     told = writeFor(surroundings);
@@ -44,7 +43,11 @@ export async function rehearse(): Promise<void> {
   await resolveFunction(ref);
   process.chdir(process.cwd());
   await turns();
-  setFlagsFromString('--baseline-batch-compilation');
+}
+
+/** V8 collects what has become hot and compiles it together: a half-full collection would be each child's to compile. */
+export function compileAtOnce(yes: boolean): void {
+  setFlagsFromString(`--${yes ? 'no-' : ''}baseline-batch-compilation`);
 }
 
 function ownSurroundings(): Surroundings {

@@ -17,7 +17,7 @@ import { onQuiet, takeOverEmit } from './ends.js';
 import { lookBefore, openResources, unfitBecause, type Before } from './fit.js';
 import { becomeForked } from './forked.js';
 import { findBlocks, replaceRandom } from './random.js';
-import { rehearse, tidyHeap } from './rehearsal.js';
+import { compileAtOnce, rehearse, tidyHeap } from './rehearsal.js';
 import { holdStreams } from './streams.js';
 import { takeVariables } from './surroundings.js';
 import { Work } from '../work.js';
@@ -72,6 +72,7 @@ function quiet(): void {
   refuseUnfit();
   if (tidiedAt < loaded.size) tidyHeap();
   tidiedAt = loaded.size;
+  compileAtOnce(false);
   act(native.forkServe(serverFd.channel, refusal, true));
 }
 
@@ -97,6 +98,7 @@ async function load([file, output, errors, ...others]: number[]): Promise<void> 
     return;
   }
   endWatch();
+  compileAtOnce(true);
   native.forkserverWatch(true);
   const { main, modules } = told;
   lastNamed = modules;
