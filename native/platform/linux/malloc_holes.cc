@@ -5,20 +5,12 @@
 // before the fork, and children allocate from one end of the heap, page after page.
 #include <stddef.h>
 #include <stdint.h>
-
-#ifdef __GLIBC__
-#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
-#endif
 
 #include "platform/platform.h"
 
 namespace mp::platform {
-
-#ifndef __GLIBC__
-void malloc_fill_holes() {}  // another libc's malloc is laid out in another way
-#else
 namespace {
 
 /// Below the size from which glibc maps memory of its own for a piece.
@@ -46,8 +38,11 @@ bool fill(size_t size, uintptr_t end, int* taken) {
 }  // namespace
 
 void malloc_fill_holes() {
+  // One file is for every libc, and another's malloc is laid out in another way.
+  const auto trim = reinterpret_cast<int (*)(size_t)>(symbol("malloc_trim"));
+  if (trim == nullptr) return;
   // Pages with nothing in use go back to the system, so that filling costs no memory; and no free end is left.
-  malloc_trim(0);
+  trim(0);
   const auto end = reinterpret_cast<uintptr_t>(sbrk(0));
   int taken = 0;
   size_t size = kLargest;
@@ -56,6 +51,5 @@ void malloc_fill_holes() {
   for (size = kSmall; size >= kSmallest; size -= kStep)
     if (!fill(size, end, &taken)) return;
 }
-#endif
 
 }  // namespace mp::platform
