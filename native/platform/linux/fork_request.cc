@@ -29,7 +29,7 @@ namespace mp::platform {
 namespace {
 
 constexpr int kInterruptPollMs = 50;
-/// Between a server's collecting a child and its telling how that ended.
+/// From the death of a child until its server has collected it. A server that was stopped tells never.
 constexpr int kStatusWaitMs = 2000;
 
 bool readable(int fd, int timeout_ms) {
@@ -188,8 +188,8 @@ Failure process_reap_forked(int handle, int status, bool* ended, int32_t* exit_c
   if (!readable(handle, 0)) return {};
   *ended = true;
   *exit_code = 255;
-  if (told(status, 0, exit_code) || exit_recorded(handle, exit_code)) return {};
-  told(status, kStatusWaitMs, exit_code);
+  // The server first: when it has told, the child is collected, and its pid is nobody's.
+  if (!told(status, kStatusWaitMs, exit_code)) exit_recorded(handle, exit_code);
   return {};
 }
 
