@@ -117,26 +117,8 @@ function runFile(node, file) {
 }
 
 /** Presses Ctrl-C in a console of its own when the program asks for it. */
-const terminal = `
-import os, pty, sys
-pid, master = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[1], sys.argv[1:])
-while True:
-    try:
-        more = os.read(master, 4096)
-    except OSError:
-        break
-    if not more:
-        break
-    if b'press' in more:
-        os.write(master, b'\\x03')
-    os.write(1, more)
-os.waitpid(pid, 0)
-`;
-
 function runInTerminal(node) {
-  const args = ['-c', terminal, wine, node, 'test/win32/fixtures/terminal.mjs'];
+  const args = [join(root, 'test', 'support', 'terminal.py'), wine, node, 'test/win32/fixtures/terminal.mjs'];
   const { stdout, error } = spawnSync('python3', args, {
     cwd: stage,
     env,

@@ -125,16 +125,17 @@ function checkDirectoryName(cwd: unknown, what: string): string | undefined {
     throw typeError(
       `${what}: cwd must be a path or a file: URL, not ${show(cwd instanceof URL ? cwd.href : cwd)}`,
     );
+  const path = typeof cwd === 'string' ? cwd : pathOf(cwd, what);
+  checkText(path, 'cwd', what);
+  return path;
+}
+
+function pathOf(cwd: URL, what: string): string {
   try {
-    const path = typeof cwd === 'string' ? cwd : fileURLToPath(cwd);
-    checkText(path, 'cwd', what);
-    return path;
+    return fileURLToPath(cwd);
   } catch (error) {
     // A file: URL of another host, or with an encoded slash.
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw code === 'ERR_MP_TYPE'
-      ? error
-      : typeError(`${what}: cwd ${show(String(cwd))} is no path: ${message}`);
+    throw typeError(`${what}: cwd ${show(String(cwd))} is no path: ${(error as Error).message}`);
   }
 }
 

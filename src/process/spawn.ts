@@ -16,7 +16,7 @@ export function spawn(
   const execArgv = options.execArgv ?? inheritedExecArgv();
   const argv = [process.execPath, ...execArgv, entryPath, ...inheritedArgv()];
   const list = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  checkTexts([...argv, ...list, cwd ?? ''], what);
+  checkTexts(argv, what);
   const doorbell = native.bellCreate();
   return native.childSpawn(
     process.execPath,

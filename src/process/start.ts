@@ -138,6 +138,7 @@ function environment(given: CheckedOptions['env']): Record<string, string> {
   );
 }
 
+/** Of the command line, which a program may change; environments and directories were checked when the process was made. */
 export function checkTexts(texts: string[], what: string): void {
   const bad = texts.find((text) => text.includes('\0'));
   if (bad !== undefined) {

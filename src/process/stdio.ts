@@ -44,24 +44,27 @@ export function checkStdio(stdio: unknown, what: string): readonly StdioItem[] {
  */
 export function openItems(items: readonly StdioItem[], what: string): readonly StdioItem[] {
   return items.map((item, i) => {
-    const fd = descriptorOf(item, i, what);
-    if (fd === 'pipe') return fd;
-    if (fd < 0) return 'ignore';
-    if (isOpen(fd)) return fd;
-    if (item === 'inherit') return 'ignore';
+    const open = openItem(item, i, what);
+    if (open !== null) return open;
     throw new ProcessError(
       'ERR_MP_START',
-      `${what}: stdio[${i}] is descriptor ${fd}, which this program has not open; give one that is, or 'ignore'`,
+      `${what}: stdio[${i}] is descriptor ${descriptorOf(item, i, what)}, which this program has not open; give one that is, or 'ignore'`,
       { errno: 'EBADF', syscall: 'dup2' },
     );
   });
 }
 
 export function areOpen(items: readonly StdioItem[]): boolean {
-  return items.every((item, i) => {
-    const fd = descriptorOf(item, i, 'stdio');
-    return fd === 'pipe' || fd < 0 || item === 'inherit' || isOpen(fd);
-  });
+  return items.every((item, i) => openItem(item, i, 'stdio') !== null);
+}
+
+/** Null: a descriptor that is not open. */
+function openItem(item: StdioItem, position: number, what: string): StdioItem {
+  const fd = descriptorOf(item, position, what);
+  if (fd === 'pipe') return fd;
+  if (fd < 0) return 'ignore';
+  if (isOpen(fd)) return fd;
+  return item === 'inherit' ? 'ignore' : null;
 }
 
 function isOpen(fd: number): boolean {

@@ -12,13 +12,8 @@ namespace mp::platform {
 
 Failure channel_create(int* requester_end, int* server_end) {
   int ends[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return {errno, "socketpair"};
-  for (int& end : ends) end = above_streams(end);
-  if (ends[0] < 0 || ends[1] < 0) {
-    const Failure failed{errno, "socketpair"};
-    close_all(ends, 2);
-    return failed;
-  }
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0 || !above_streams(ends))
+    return {errno, "socketpair"};
   // Each message then says who sent it: a channel that was inherited, or a user that was changed, is no secret.
   const int yes = 1;
   if (setsockopt(ends[1], SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) < 0) {

@@ -43,14 +43,7 @@ Failure pipe_offer(bool, int*, char (&)[kPipeNameMax]) { return {ENOSYS, "multip
 
 Failure pipe_create(int* read_end, int* write_end) {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) < 0) return {errno, "pipe2"};
-  for (int& end : ends) end = above_streams(end);
-  if (ends[0] < 0 || ends[1] < 0) {
-    const Failure failed{errno, "pipe2"};
-    for (const int end : ends)
-      if (end >= 0) close(end);
-    return failed;
-  }
+  if (pipe2(ends, O_CLOEXEC) < 0 || !above_streams(ends)) return {errno, "pipe2"};
   *read_end = ends[0];
   *write_end = ends[1];
   return {};

@@ -18,4 +18,15 @@ inline int above_streams(int fd) {
   return moved;
 }
 
+/// Both ends of a pair. False: they are closed, and errno says why.
+inline bool above_streams(int (&ends)[2]) {
+  for (int& end : ends) end = above_streams(end);
+  if (ends[0] >= 0 && ends[1] >= 0) return true;
+  const int failed = errno;
+  for (const int end : ends)
+    if (end >= 0) close(end);
+  errno = failed;
+  return false;
+}
+
 }  // namespace mp::platform

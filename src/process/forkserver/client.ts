@@ -57,10 +57,9 @@ export function adoptServer(channel: number, modules: Iterable<string>): void {
 export function surroundings(env: Record<string, string>, cwd: string | null, what: string): Surroundings {
   const argv = [entryPath, ...inheritedArgv()];
   // Of this process, not of the server, which may be anywhere.
-  const directory = cwd === null ? currentDirectory() : resolve(cwd);
-  const isServers = equal(env, serverEnv);
-  checkTexts(isServers ? [...argv, cwd ?? ''] : [...argv, ...Object.entries(env).flat(), cwd ?? ''], what);
-  return { argv, env: isServers ? null : env, cwd: directory, umask: currentUmask() };
+  const directory = cwd === null ? process.cwd() : resolve(cwd);
+  checkTexts(argv, what);
+  return { argv, env: equal(env, serverEnv) ? null : env, cwd: directory, umask: currentUmask() };
 }
 
 /** In a server, whose children ask it in their turn. */
@@ -213,14 +212,5 @@ export function readTold(file: number): Told | null {
     return null;
   } finally {
     native.fdClose(file);
-  }
-}
-
-/** Null where it has been removed: the child then has the server's. */
-function currentDirectory(): string | null {
-  try {
-    return process.cwd();
-  } catch {
-    return null;
   }
 }
